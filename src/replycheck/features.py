@@ -1,0 +1,357 @@
+"""Named cues and n-grams of sentences: pure functions of the tokens, defined on empty text.
+
+Third step of the walk: `classifier` reads these. Everything works on a whole batch of texts at once, as arrays over the
+tokens of all of them; one text is a batch of one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from spacy.language import Language
+
+from replycheck import lexicon
+from replycheck.text import mask, sentence_spans
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Hashes = NDArray[np.uint32]
+
+EDGE = ord("|")
+"""Code of the mark that stands before each sentence."""
+
+
+# --- tokens ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Sentences and tokens of several texts, as arrays.
+
+    Sentence arrays have one entry a sentence, token arrays one a token, in order; before the tokens of each sentence
+    stands one edge mark, so that an n-gram can say "at the start".
+    """
+
+    texts: int
+    sentence_text: Ints
+    """Which text each sentence belongs to."""
+    start: Ints
+    """Offset of the sentence in its text, code points."""
+    end: Ints
+    token_sentence: Ints
+    word: Hashes
+    """Hash of the lower-cased token; 0 for the edge mark."""
+    delexicalised: Hashes
+    """Hash of the token's delexicalised form."""
+    code: NDArray[np.uint8]
+    """The token's word class (`lexicon.CODES`)."""
+
+    @property
+    def sentences(self) -> int:
+        """How many sentences there are."""
+        return len(self.start)
+
+
+def _hash(word: str) -> int:
+    """FNV-1a, 32 bits: the same on every machine and in every process."""
+    value = 0x811C9DC5
+    for byte in word.encode("utf-8", "surrogatepass"):
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return value or 1
+
+
+class Tokens:
+    """spaCy's tokenizer, and what each distinct token is, looked up once."""
+
+    def __init__(self, nlp: Language) -> None:
+        self._make_doc = nlp.make_doc
+        self._strings = nlp.vocab.strings
+        self._row: dict[int, int] = {}
+        self._word: list[int] = []
+        self._delexicalised: list[int] = []
+        self._code: list[int] = []
+        self._tables: tuple[Hashes, Hashes, NDArray[np.uint8]] | None = None
+
+    def _new_row(self, orth: int) -> int:
+        word = self._strings[orth]
+        row = self._row[orth] = len(self._word)
+        if word.isspace():
+            self._word.append(0)
+            self._delexicalised.append(0)
+            self._code.append(0)
+        else:
+            self._word.append(_hash(word.lower().replace("\u2019", "'")))
+            self._delexicalised.append(_hash(lexicon.delexicalised(word)))
+            self._code.append(lexicon.CODES[lexicon.word_class(word)])
+        self._tables = None
+        return row
+
+    def batch(self, texts: Sequence[str]) -> Batch:
+        """The batch of these texts (original texts: masking happens here)."""
+        orths: list[NDArray[np.uint64]] = []
+        offsets: list[Ints] = []
+        spans: list[tuple[int, int]] = []
+        counts: list[int] = []
+        shift = 0
+        shifts: list[int] = []
+        for text in texts:
+            masked = mask(text)
+            found = sentence_spans(masked)
+            counts.append(len(found))
+            spans.extend(found)
+            shifts.append(shift)
+            if found:
+                array = self._make_doc(masked).to_array(["ORTH", "IDX"])
+                orths.append(array[:, 0])
+                offsets.append(array[:, 1].astype(np.int64) + shift)
+            shift += len(masked) + 1
+        sentence_text = np.repeat(np.arange(len(texts)), counts)
+        edges = np.array(spans, dtype=np.int64).reshape(-1, 2)
+        if not spans:
+            none = np.zeros(0, dtype=np.int64)
+            hashes = none.astype(np.uint32)
+            return Batch(len(texts), none, none, none, none, hashes, hashes, none.astype(np.uint8))
+        get, new = self._row.get, self._new_row
+        rows = np.array(
+            [r if (r := get(o)) is not None else new(o) for o in np.concatenate(orths).tolist()], dtype=np.int64
+        )
+        if self._tables is None:
+            self._tables = (
+                np.array(self._word, dtype=np.uint32),
+                np.array(self._delexicalised, dtype=np.uint32),
+                np.array(self._code, dtype=np.uint8),
+            )
+        word, delexicalised, code = self._tables
+        offset = np.concatenate(offsets)
+        visible = code[rows] > 0
+        rows, offset = rows[visible], offset[visible]
+        first = edges[:, 0] + np.array(shifts)[sentence_text]
+        sentence = np.maximum(np.searchsorted(first, offset, side="right") - 1, 0)
+        at = np.searchsorted(sentence, np.arange(len(spans)))
+        return Batch(
+            texts=len(texts),
+            sentence_text=sentence_text,
+            start=edges[:, 0],
+            end=edges[:, 1],
+            token_sentence=np.insert(sentence, at, np.arange(len(spans))),
+            word=np.insert(word[rows], at, 0),
+            delexicalised=np.insert(delexicalised[rows], at, 0),
+            code=np.insert(code[rows], at, EDGE),
+        )
+
+
+# --- cues --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A named pattern over word classes. `family` is one of `design.md`'s, `pattern` a regular expression whose
+    upper-case words are class names, `|` alone the start of the sentence and `_` any one token of the sentence."""
+
+    name: str
+    family: str
+    pattern: str
+
+
+_TOKEN = "[^|]"
+CUES: tuple[Cue, ...] = (
+    # agent × tense × act
+    Cue("i_have_done", "agent", "I HAVE (?:_)?(?:ACTED|ED)"),
+    Cue("we_have_done", "agent", "WE HAVE (?:_)?(?:ACTED|ED)"),
+    Cue("i_did", "agent", "I (?:AND|LY|TIME)?(?:ACTED)"),
+    Cue("we_did", "agent", "WE (?:AND|LY|TIME)?(?:ACTED)"),
+    Cue("i_will", "agent", "I WILL (?:_)?(?:ACT|ACTING|BE|HAVE|WORD)"),
+    Cue("we_will", "agent", "WE WILL (?:_)?(?:ACT|ACTING|BE|HAVE|WORD)"),
+    Cue("i_am_doing", "agent", "I BE (?:_)?(?:ACTING|ING)"),
+    Cue("we_are_doing", "agent", "WE BE (?:_)?(?:ACTING|ING)"),
+    Cue("i_can", "agent", "I CAN"),
+    Cue("we_can", "agent", "WE CAN"),
+    Cue("i_cannot", "agent", "I (?:(?:DO|CAN|HAVE|BE|WILL) )?NOT"),
+    Cue("we_cannot", "agent", "WE (?:(?:DO|CAN|HAVE|BE|WILL) )?NOT"),
+    Cue("i_anywhere", "agent", "I"),
+    Cue("we_anywhere", "agent", "WE"),
+    Cue("team_acts", "agent", "(?:TEAM|NAME) (?:HAVE|WILL|BE) (?:_)?(?:ACT|ACTED|ACTING|ED|ING)"),
+    Cue("team_acted", "agent", "(?:TEAM|NAME) (?:ACTED)"),
+    Cue("log_line_done", "agent", r"\| (?:ACTED|ED)"),
+    Cue("log_line_doing", "agent", r"\| (?:ACTING)"),
+    Cue("passive_done", "agent", "(?:HAVE )?BE (?:TIME |LY )?(?:ACTED|ED)"),
+    Cue("passive_will", "agent", "(?:WILL|CAN) BE (?:_)?(?:ACTED|ED|PASSIVE)"),
+    Cue("named_person", "agent", "(?:ARTICLE|PREP|AND|COMMA|HAVE|ACTED|ACT|ACTING|ASK|TEAM) NAME"),
+    Cue("to_you", "agent", "(?:ACT|ACTED|ASK|WORD) (?:PREP )?YOU"),
+    # directives
+    Cue("you_can", "directive", "YOU (?:_)?CAN"),
+    Cue("you_must", "directive", "YOU (?:_)?(?:MUST|WILL (?:HAVE|MUST))"),
+    Cue("you_will_find", "directive", "YOU WILL"),
+    Cue("please_do", "directive", "DIRECT (?:_)?(?:DIRECT|ACT|ASK|WORD)"),
+    Cue("starts_imperative", "directive", r"\| (?:AND |BUT |COMMA |YES )*(?:DIRECT|ACT)"),
+    Cue("if_then_directive", "directive", "IF (?:_ ){1,12}?COMMA (?:DIRECT|ACT|YOU (?:CAN|MUST))"),
+    Cue("not_directive", "directive", r"\| (?:DIRECT )?DO NOT"),
+    Cue("channel", "directive", "CHANNEL"),
+    Cue("to_channel", "directive", "(?:DIRECT|ACT|PREP) (?:_ ){0,3}?CHANNEL"),
+    Cue("link", "directive", "URL"),
+    # an existing thing presented
+    Cue("we_offer", "presents", "(?:WE|NAME|TEAM|SERVICE) (?:_ )?EXISTS"),
+    Cue("we_have", "presents", "WE (?:EXISTS )?HAVE (?:ARTICLE|NUM|EXISTS|WORD|PLURAL|SERVICE)"),
+    Cue("there_is", "presents", "THERE BE"),
+    Cue("is_available", "presents", "(?:BE|HAVE) (?:_ ){0,2}?EXISTS"),
+    Cue("already", "presents", "EXISTS"),
+    Cue("service", "presents", "SERVICE"),
+    Cue("did_you_know", "presents", r"\| (?:BUT )?(?:HAVE|DO) YOU (?:_ ){1,10}?QUESTION"),
+    Cue("why_not", "presents", r"\| WHAT NOT"),
+    # agreement
+    Cue("you_are_right", "agrees", "YOU BE (?:_)?FEEL"),
+    Cue("agrees", "agrees", "(?:I|WE) (?:_)?FEEL"),
+    Cue("starts_feeling", "agrees", r"\| (?:THIS (?:BE )?|YES COMMA |ARTICLE )?FEEL"),
+    Cue("that_is_feeling", "agrees", "THIS (?:BE|WORD|MUST|CAN) (?:_ ){0,2}?FEEL"),
+    Cue("feeling", "agrees", "FEEL"),
+    Cue("sorry", "agrees", "SORRY"),
+    Cue("thanks", "agrees", "THANK"),
+    Cue("fault_ours", "agrees", "(?:WE|I) (?:_ ){0,2}?(?:FEEL)"),
+    # questions
+    Cue("question", "asks", "QUESTION"),
+    Cue("wh_question", "asks", r"(?:\||AND|COMMA|BUT) (?:PREP )?WHAT (?:_ ){1,25}?QUESTION"),
+    Cue("would_you", "asks", "(?:WOULD|CAN|DO|WILL|BE|HAVE) YOU (?:_ ){1,25}?QUESTION"),
+    Cue("shall_i", "asks", "(?:WILL|WOULD|CAN|MUST|ACT) (?:I|WE|THIS) (?:_ ){1,25}?QUESTION"),
+    Cue("was_it", "asks", r"\| (?:BE|DO) (?:THIS|THERE|ARTICLE) (?:_ ){1,20}?QUESTION"),
+    Cue("tell_me", "asks", "ASK (?:I|WE)"),
+    Cue("if_you_like", "asks", "IF YOU (?:_ ){0,2}?ASK"),
+    Cue("or_question", "asks", "OR (?:_ ){1,10}?QUESTION"),
+    # the recited-policy voice
+    Cue("policy", "policy", "POLICY"),
+    Cue("policy_agent", "policy", "POLICY (?:BE|MUST|CAN|WILL|HAVE)"),
+    Cue("must", "policy", "MUST"),
+    Cue("passive_voice", "policy", "PASSIVE"),
+    Cue("most_people", "policy", "MOST (?:_ ){0,2}?(?:POLICY|WORD|PLURAL)"),
+    Cue("most", "policy", "MOST"),
+    Cue("comparison", "policy", "COMPARE (?:_ ){0,3}?(?:PREP|COMPARE)"),
+    Cue("nothing_to_do", "policy", "NOT (?:_)?(?:CAN|POLICY|COMPARE)"),
+    # facts and reasons
+    Cue("because", "facts", "BECAUSE"),
+    Cue("but", "facts", "BUT"),
+    Cue("starts_but", "facts", r"\| BUT"),
+    Cue("not", "facts", "NOT"),
+    Cue("time", "facts", "TIME"),
+    Cue("by_time", "facts", "PREP (?:ARTICLE |NUM )?TIME"),
+    Cue("number", "facts", "NUM"),
+    Cue("money", "facts", "MONEY"),
+    Cue("maybe", "facts", "MAYBE"),
+    Cue("would", "facts", "WOULD"),
+    # courtesy and form
+    Cue("greets", "form", r"\| GREET"),
+    Cue("closes", "form", r"\| (?:_ ){0,2}?CLOSE"),
+    Cue("exclaims", "form", "EXCLAIM"),
+    Cue("emoji", "form", "EMOJI"),
+    Cue("bullet", "form", r"\| (?:BULLET|DASH|NUM (?:STOP|BRACKET))"),
+    Cue("starts_number", "form", r"\| NUM"),
+    Cue("starts_yes", "form", r"\| YES"),
+    Cue("starts_no", "form", r"\| NOT"),
+    Cue("name_only", "form", r"\| (?:(?:DASH|NAME|COMMA|TEAM|STOP|SYMBOL|SERVICE|I) ){1,8}(?=\||$)"),
+    Cue("colon_end", "form", r"(?:COLON|COMMA) (?=\||$)"),
+    Cue("quote", "form", "QUOTE"),
+)
+"""Every cue, in the order of the columns of `cue_matrix`."""
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    pattern = re.sub(r"[A-Z]+", lambda m: chr(lexicon.CODES[m.group()]), pattern)
+    return re.compile(pattern.replace(" ", "").replace("_", _TOKEN))
+
+
+_COMPILED = [_compile(cue.pattern) for cue in CUES]
+
+
+def cue_matrix(batch: Batch) -> Floats:
+    """(sentences, len(CUES)): 1 where the cue stands in the sentence."""
+    found = np.zeros((batch.sentences, len(CUES)), dtype=np.float32)
+    line = batch.code.tobytes().decode("latin-1")
+    for column, pattern in enumerate(_COMPILED):
+        if at := [m.end() - 1 for m in pattern.finditer(line)]:
+            found[batch.token_sentence[at], column] = 1.0
+    return found
+
+
+FORM = ("words", "words_over_20", "place", "first", "last", "alone", "sentences", "share_of_words")
+"""Columns of `form_matrix`."""
+
+
+def form_matrix(batch: Batch) -> Floats:
+    """(sentences, len(FORM)): length and place of each sentence in its text."""
+    words = np.bincount(batch.token_sentence, minlength=batch.sentences).astype(np.float32) - 1
+    count = np.bincount(batch.sentence_text, minlength=batch.texts)
+    first = np.cumsum(count) - count
+    index = np.arange(batch.sentences) - first[batch.sentence_text]
+    total = count[batch.sentence_text]
+    all_words = np.bincount(batch.sentence_text, weights=words, minlength=batch.texts)[batch.sentence_text]
+    return np.stack(
+        [
+            np.log1p(words) / 3,
+            words > 20,
+            index / np.maximum(total - 1, 1),
+            index == 0,
+            index == total - 1,
+            total == 1,
+            np.log1p(total) / 3,
+            words / np.maximum(all_words, 1),
+        ],
+        axis=1,
+    ).astype(np.float32)
+
+
+# --- n-grams -----------------------------------------------------------------------------------------------------
+
+BUCKET_BITS = 20
+_PRIME = np.uint32(0x9E3779B1)
+
+
+def _ngrams(tokens: Hashes, owner: Ints, size: int, salt: int) -> tuple[Ints, Hashes]:
+    """(owner, bucket) of every n-gram of `size` tokens that lies within one sentence."""
+    if len(tokens) < size:
+        return np.zeros(0, np.int64), np.zeros(0, np.uint32)
+    last = len(tokens) - size + 1
+    value = np.full(last, salt * 2654435761 % 2**32, dtype=np.uint32)
+    for i in range(size):
+        value = (value ^ tokens[i : last + i]) * _PRIME
+        value ^= value >> np.uint32(15)
+    inside = owner[:last] == owner[size - 1 :]
+    if size == 1:
+        inside = inside & (tokens[:last] != 0)
+    return owner[:last][inside], value[inside] >> np.uint32(32 - BUCKET_BITS)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One family of n-grams: which form of the tokens, and of what sizes."""
+
+    name: str
+    form: str
+    sizes: tuple[int, ...]
+    salt: int
+
+
+WORDS = View("words", "word", (1, 2), 1)
+DELEXICALISED = View("delexicalised", "delexicalised", (1, 2, 3, 4), 2)
+
+
+def buckets(batch: Batch, view: View, owner: Ints | None = None) -> tuple[Ints, Hashes]:
+    """(row, bucket) of every n-gram of a view; rows are sentences, or what `owner` maps sentences to."""
+    tokens: Hashes = getattr(batch, view.form)
+    parts = [_ngrams(tokens, batch.token_sentence, size, view.salt * 16 + size) for size in view.sizes]
+    rows = np.concatenate([rows for rows, _ in parts])
+    if owner is not None:
+        rows = owner[rows]
+    return rows, np.concatenate([found for _, found in parts])
+
+
+def indicator(rows: Ints, columns: Ints, shape: tuple[int, int]) -> sparse.csr_matrix:
+    """Sparse 0/1 matrix with ones at (rows, columns); columns below 0 are left out."""
+    keep = columns >= 0
+    rows, columns = rows[keep], columns[keep]
+    key = np.unique(rows * shape[1] + columns)
+    rows, columns = key // shape[1], key % shape[1]
+    pointer = np.searchsorted(rows, np.arange(shape[0] + 1))
+    return sparse.csr_matrix((np.ones(len(key), dtype=np.float32), columns, pointer), shape=shape)
