@@ -22,6 +22,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint32]
 
+_RUN = re.compile(r"\S+")
 EDGE = ord("|")
 """Code of the mark that stands before each sentence."""
 
@@ -57,7 +58,7 @@ class Batch:
         return len(self.start)
 
 
-def _hash(word: str) -> int:
+def hash_word(word: str) -> int:
     """FNV-1a, 32 bits: the same on every machine and in every process."""
     value = 0x811C9DC5
     for byte in word.encode("utf-8", "surrogatepass"):
@@ -66,83 +67,102 @@ def _hash(word: str) -> int:
 
 
 class Tokens:
-    """spaCy's tokenizer, and what each distinct token is, looked up once."""
+    """spaCy's tokenizer with a memory: it splits each run of non-blank characters by itself, so each distinct run is
+    split and each distinct token looked up once."""
+
+    LONGEST = 200
+    """Longest run of non-blank characters that is remembered."""
+    MOST = 300_000
+    """Runs remembered before the memory starts anew; bounds it on endless input."""
 
     def __init__(self, nlp: Language) -> None:
         self._make_doc = nlp.make_doc
-        self._strings = nlp.vocab.strings
-        self._row: dict[int, int] = {}
-        self._word: list[int] = []
-        self._delexicalised: list[int] = []
-        self._code: list[int] = []
-        self._tables: tuple[Hashes, Hashes, NDArray[np.uint8]] | None = None
+        self._forget()
 
-    def _new_row(self, orth: int) -> int:
-        word = self._strings[orth]
-        row = self._row[orth] = len(self._word)
-        if word.isspace():
-            self._word.append(0)
-            self._delexicalised.append(0)
-            self._code.append(0)
-        else:
-            self._word.append(_hash(word.lower().replace("\u2019", "'")))
-            self._delexicalised.append(_hash(lexicon.delexicalised(word)))
-            self._code.append(lexicon.CODES[lexicon.word_class(word)])
+    def _forget(self) -> None:
+        self._run: dict[str, int] = {}
+        self._runs = 0
+        self._count: list[int] = []
+        self._token: list[tuple[int, int, int, int]] = []
+        self._tables: tuple[Ints, Ints, NDArray[np.int64]] | None = None
+
+    def _learn(self, run: str) -> int:
+        """Number of a run of characters that has not been seen yet."""
+        number = self._runs
+        self._runs += 1
+        if len(run) <= self.LONGEST:
+            self._run[run] = number
+        doc = self._make_doc(run)
+        self._count.append(len(doc))
+        for token in doc:
+            word = token.text
+            self._token.append(
+                (
+                    token.idx,
+                    hash_word(word.lower().replace("\u2019", "'")),
+                    hash_word(lexicon.delexicalised(word)),
+                    lexicon.CODES[lexicon.word_class(word)],
+                )
+            )
         self._tables = None
-        return row
+        return number
 
     def batch(self, texts: Sequence[str]) -> Batch:
         """The batch of these texts (original texts: masking happens here)."""
-        orths: list[NDArray[np.uint64]] = []
-        offsets: list[Ints] = []
+        if self._runs > self.MOST:
+            self._forget()
         spans: list[tuple[int, int]] = []
         counts: list[int] = []
-        shift = 0
         shifts: list[int] = []
+        runs: list[int] = []
+        offsets: list[int] = []
+        get, learn = self._run.get, self._learn
+        shift = 0
         for text in texts:
             masked = mask(text)
             found = sentence_spans(masked)
             counts.append(len(found))
-            spans.extend(found)
+            spans += found
             shifts.append(shift)
-            if found:
-                array = self._make_doc(masked).to_array(["ORTH", "IDX"])
-                orths.append(array[:, 0])
-                offsets.append(array[:, 1].astype(np.int64) + shift)
-            shift += len(masked) + 1
+            at = shift
+            for piece in masked.split(" "):
+                if (n := get(piece)) is not None:  # the usual case: nothing but blanks between runs
+                    runs.append(n)
+                    offsets.append(at)
+                elif piece:
+                    for m in _RUN.finditer(piece):
+                        run = m.group()
+                        runs.append(n if (n := get(run)) is not None else learn(run))
+                        offsets.append(at + m.start())
+                at += len(piece) + 1
+            shift = at
         sentence_text = np.repeat(np.arange(len(texts)), counts)
         edges = np.array(spans, dtype=np.int64).reshape(-1, 2)
         if not spans:
             none = np.zeros(0, dtype=np.int64)
             hashes = none.astype(np.uint32)
             return Batch(len(texts), none, none, none, none, hashes, hashes, none.astype(np.uint8))
-        get, new = self._row.get, self._new_row
-        rows = np.array(
-            [r if (r := get(o)) is not None else new(o) for o in np.concatenate(orths).tolist()], dtype=np.int64
-        )
         if self._tables is None:
-            self._tables = (
-                np.array(self._word, dtype=np.uint32),
-                np.array(self._delexicalised, dtype=np.uint32),
-                np.array(self._code, dtype=np.uint8),
-            )
-        word, delexicalised, code = self._tables
-        offset = np.concatenate(offsets)
-        visible = code[rows] > 0
-        rows, offset = rows[visible], offset[visible]
+            count = np.array(self._count, dtype=np.int64)
+            self._tables = (count, np.cumsum(count) - count, np.array(self._token, dtype=np.int64).reshape(-1, 4))
+        count, first_token, tokens = self._tables
+        number = np.array(runs, dtype=np.int64)
+        width = count[number]
+        row = np.repeat(first_token[number] - (np.cumsum(width) - width), width) + np.arange(int(width.sum()))
+        table = tokens[row]
+        offset = np.repeat(np.array(offsets, dtype=np.int64), width) + table[:, 0]
         first = edges[:, 0] + np.array(shifts)[sentence_text]
         sentence = np.maximum(np.searchsorted(first, offset, side="right") - 1, 0)
-        at = np.searchsorted(sentence, np.arange(len(spans)))
-        return Batch(
-            texts=len(texts),
-            sentence_text=sentence_text,
-            start=edges[:, 0],
-            end=edges[:, 1],
-            token_sentence=np.insert(sentence, at, np.arange(len(spans))),
-            word=np.insert(word[rows], at, 0),
-            delexicalised=np.insert(delexicalised[rows], at, 0),
-            code=np.insert(code[rows], at, EDGE),
-        )
+        # room for one edge mark before each sentence
+        place = np.arange(len(sentence)) + sentence + 1
+        size = len(sentence) + len(spans)
+        owner = np.empty(size, dtype=np.int64)
+        mark = np.searchsorted(sentence, np.arange(len(spans))) + np.arange(len(spans))
+        owner[place], owner[mark] = sentence, np.arange(len(spans))
+        word, form, code = (np.zeros(size, dtype=t) for t in (np.uint32, np.uint32, np.uint8))
+        word[place], form[place], code[place] = table[:, 1], table[:, 2], table[:, 3]
+        code[mark] = EDGE
+        return Batch(len(texts), sentence_text, edges[:, 0], edges[:, 1], owner, word, form, code)
 
 
 # --- cues --------------------------------------------------------------------------------------------------------
@@ -256,6 +276,8 @@ CUES: tuple[Cue, ...] = (
 )
 """Every cue, in the order of the columns of `cue_matrix`."""
 
+CUE_COLUMN: dict[str, int] = {cue.name: column for column, cue in enumerate(CUES)}
+
 
 def _compile(pattern: str) -> re.Pattern[str]:
     pattern = re.sub(r"[A-Z]+", lambda m: chr(lexicon.CODES[m.group()]), pattern)
@@ -334,6 +356,7 @@ class View:
 
 
 WORDS = View("words", "word", (1, 2), 1)
+SINGLE_WORDS = View("single words", "word", (1,), 1)
 DELEXICALISED = View("delexicalised", "delexicalised", (1, 2, 3, 4), 2)
 
 
@@ -348,10 +371,9 @@ def buckets(batch: Batch, view: View, owner: Ints | None = None) -> tuple[Ints, 
 
 
 def indicator(rows: Ints, columns: Ints, shape: tuple[int, int]) -> sparse.csr_matrix:
-    """Sparse 0/1 matrix with ones at (rows, columns); columns below 0 are left out."""
+    """Sparse matrix that counts (rows, columns); columns below 0 are left out."""
     keep = columns >= 0
     rows, columns = rows[keep], columns[keep]
-    key = np.unique(rows * shape[1] + columns)
-    rows, columns = key // shape[1], key % shape[1]
-    pointer = np.searchsorted(rows, np.arange(shape[0] + 1))
-    return sparse.csr_matrix((np.ones(len(key), dtype=np.float32), columns, pointer), shape=shape)
+    order = np.argsort(rows, kind="stable")
+    pointer = np.searchsorted(rows[order], np.arange(shape[0] + 1))
+    return sparse.csr_matrix((np.ones(len(rows), dtype=np.float32), columns[order], pointer), shape=shape)

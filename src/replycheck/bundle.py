@@ -1,0 +1,223 @@
+"""A model folder: save, inspect, load. Nothing in it is executed.
+
+Fourth step of the walk, on disk. `manifest.sha256` vouches for `manifest.json`, which vouches for every other file;
+all of that is checked before anything is built, and only the types in `TRUSTED` are ever built.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import shutil
+import tempfile
+import zipfile
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from replycheck.classifier import KINDS, MOVES, Engine
+from replycheck.codebook import Label
+from replycheck.errors import BundleError
+
+FORMAT = "replycheck-bundle"
+FORMAT_VERSION = 1
+ENGINE = "engine.skops"
+EVALUATION = "evaluation.json"
+CARD = "card.md"
+FILES = (ENGINE, EVALUATION, CARD)
+"""Files that a bundle may hold beside the manifest; the first must be there."""
+MANIFEST = "manifest.json"
+SEAL = "manifest.sha256"
+TRUSTED = [
+    f"replycheck.classifier.{name}"
+    for name in ("Engine", "LabelHead", "MessageKindClassifier", "MoveTagger", "Vocabulary")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a bundle says of itself."""
+
+    format: str
+    format_version: int
+    name: str
+    model_version: str
+    engine: str
+    labels: list[str]
+    moves: list[str]
+    message_kinds: list[str]
+    threshold: float
+    data_fingerprint: str
+    trained_on: dict[str, int]
+    seed: int
+    versions: dict[str, str]
+    files: dict[str, dict[str, Any]]
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _settled(skops_file: bytes) -> bytes:
+    """The same skops archive without what differs from run to run: memory addresses as names, and the time of day."""
+    source = zipfile.ZipFile(io.BytesIO(skops_file))
+    schema = source.read("schema.json").decode()
+    numbers: dict[str, str] = {}
+    for match in re.finditer(r'"__id__": (\d+)|"file": "(\d+)\.npy"', schema):
+        numbers.setdefault(match.group(1) or match.group(2), str(len(numbers) + 1))
+    schema = re.sub(r'("__id__": )(\d+)', lambda m: m.group(1) + numbers[m.group(2)], schema)
+    schema = re.sub(r'("file": ")(\d+)(\.npy")', lambda m: m.group(1) + numbers[m.group(2)] + m.group(3), schema)
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        members = [(numbers.get(n.removesuffix(".npy"), n.removesuffix(".npy")) + ".npy" if n.endswith(".npy") else n, n)
+                   for n in source.namelist()]  # fmt: skip
+        for new, old in sorted(members):
+            content = schema.encode() if old == "schema.json" else source.read(old)
+            archive.writestr(
+                zipfile.ZipInfo(new, (1980, 1, 1, 0, 0, 0)), content, compress_type=zipfile.ZIP_DEFLATED, compresslevel=6
+            )
+    return target.getvalue()
+
+
+def save_bundle(
+    folder: Path,
+    engine: Engine,
+    *,
+    name: str,
+    data_fingerprint: str,
+    trained_on: dict[str, int],
+    extra: dict[str, bytes] | None = None,
+) -> Manifest:
+    """Write a bundle into `folder`, whole or not at all; an older bundle there is replaced."""
+    import numpy
+    import sklearn
+    import skops
+    import spacy
+    from skops import io as skops_io
+
+    from replycheck import __version__
+
+    contents = {ENGINE: _settled(skops_io.dumps(engine)), **(extra or {})}
+    manifest = Manifest(
+        format=FORMAT,
+        format_version=FORMAT_VERSION,
+        name=name,
+        model_version=f"{name}-{_sha256(contents[ENGINE])[:10]}",
+        engine="fast",
+        labels=[str(x) for x in Label],
+        moves=[str(x) for x in MOVES],
+        message_kinds=[str(x) for x in KINDS],
+        threshold=float(engine.threshold_),
+        data_fingerprint=data_fingerprint,
+        trained_on=trained_on,
+        seed=engine.seed,
+        versions={
+            "replycheck": __version__,
+            "numpy": numpy.__version__,
+            "scikit-learn": sklearn.__version__,
+            "skops": skops.__version__,
+            "spacy": spacy.__version__,
+        },
+        files={n: {"sha256": _sha256(c), "bytes": len(c)} for n, c in contents.items()},
+    )
+    _write(folder, manifest, contents)
+    return manifest
+
+
+def add_file(folder: Path, name: str, content: bytes) -> Manifest:
+    """Put another of `FILES` into a bundle and seal it again."""
+    if name not in FILES[1:]:
+        raise BundleError(folder / name, f"not a file of a bundle; those are {', '.join(FILES)}")
+    manifest, contents = inspect_bundle(folder)
+    contents[name] = content
+    files = {n: {"sha256": _sha256(c), "bytes": len(c)} for n, c in contents.items()}
+    manifest = Manifest(**{**asdict(manifest), "files": files})
+    _write(folder, manifest, contents)
+    return manifest
+
+
+def _write(folder: Path, manifest: Manifest, contents: dict[str, bytes]) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        new.chmod(0o755)
+        raw = (json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n").encode()
+        for name, content in {**contents, MANIFEST: raw, SEAL: _sha256(raw).encode() + b"\n"}.items():
+            (new / name).write_bytes(content)
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+            folder.rename(old / "old")
+            new.rename(folder)
+            shutil.rmtree(old)
+        else:
+            new.rename(folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise BundleError(path, "missing") from None
+    except OSError as problem:
+        raise BundleError(path, problem.strerror or "can't be read") from None
+
+
+def inspect_bundle(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
+    """(manifest, file contents) after every check that needs nothing to be built; BundleError names file and reason."""
+    if not folder.is_dir():
+        raise BundleError(folder, "no such model folder")
+    path = folder / MANIFEST
+    raw = _read(path)
+    if _read(folder / SEAL) != _sha256(raw).encode() + b"\n":
+        raise BundleError(path, f"changed: it does not match {SEAL}")
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        raise BundleError(path, "not JSON") from None
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise BundleError(path, "foreign: not a replycheck bundle")
+    if found.get("format_version") != FORMAT_VERSION:
+        raise BundleError(
+            path,
+            f"format version {found.get('format_version')!r}; this replycheck reads version {FORMAT_VERSION}: "
+            "update replycheck, or train the model again",
+        )
+    expected = {f.name for f in fields(Manifest)}
+    if set(found) != expected:
+        raise BundleError(path, f"fields that differ from the format: {', '.join(sorted(set(found) ^ expected))}")
+    manifest = Manifest(**found)
+    for key, ours in (
+        ("labels", [str(x) for x in Label]),
+        ("moves", [str(x) for x in MOVES]),
+        ("message_kinds", [str(x) for x in KINDS]),
+    ):
+        if getattr(manifest, key) != ours:
+            raise BundleError(path, f"its {key} are not this version's: {getattr(manifest, key)}")
+    if ENGINE not in manifest.files or not set(manifest.files) <= set(FILES):
+        raise BundleError(path, f"names files that are not a bundle's: {', '.join(sorted(manifest.files))}")
+    contents = {}
+    for name, said in manifest.files.items():
+        content = _read(folder / name)
+        if len(content) != said["bytes"]:
+            raise BundleError(folder / name, f"truncated or changed: {len(content)} bytes, the manifest says {said['bytes']}")
+        if _sha256(content) != said["sha256"]:
+            raise BundleError(folder / name, "changed: its hash is not the manifest's")
+        contents[name] = content
+    return manifest, contents
+
+
+def load_bundle(folder: Path) -> tuple[Engine, Manifest]:
+    """(engine, manifest); every hash and type is checked before anything is built."""
+    from skops import io as skops_io
+
+    manifest, contents = inspect_bundle(folder)
+    if strange := set(skops_io.get_untrusted_types(data=contents[ENGINE])) - set(TRUSTED):
+        raise BundleError(folder / ENGINE, f"holds types that are not loaded: {', '.join(sorted(strange))}")
+    engine = skops_io.loads(contents[ENGINE], trusted=TRUSTED)
+    if not isinstance(engine, Engine):
+        raise BundleError(folder / ENGINE, f"foreign: holds a {type(engine).__name__}, not an engine")
+    return engine, manifest

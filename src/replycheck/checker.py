@@ -1,0 +1,202 @@
+"""The only road from text to verdict: `Checker.check_many`; `check` is a batch of one.
+
+Fifth step of the walk: reads the text (`text`, `features`), lets the `classifier` judge, decides, and makes verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from replycheck.bundle import load_bundle
+from replycheck.classifier import KINDS, MOVES, Engine, Judgement
+from replycheck.codebook import MessageKind, Move, Side, UnsureReason
+from replycheck.errors import UsageError
+from replycheck.features import Batch, Floats, Ints, Tokens
+from replycheck.referral import referrals
+from replycheck.reply import Reason, Reply, Sentence, Verdict
+from replycheck.settings import shipped
+from replycheck.text import make_nlp
+
+CHUNK = 512
+"""Replies judged at once: large enough for arrays to pay, small enough to stay in the cache."""
+REASONS = 3
+"""Most spans named as having carried a verdict."""
+_TRIED = 12
+"""Most sentences of a reply that are left out in turn to find the reasons."""
+_FAMILIAR = 0.55
+"""Least share of a reply's words that the corpus must know."""
+_LONGEST = 700
+"""Words of the longest reply that the verdict is not called out of domain for; the corpus ends far below."""
+_KIND_SURE = 0.8
+"""Probability from which a message's kind is not in doubt."""
+_INFORMING = {Move.EXPLAINS, Move.ANSWERS}
+
+
+class Checker:
+    """A loaded model, ready to judge. Make one with `replycheck.load()`; it may be shared by threads for reading."""
+
+    def __init__(self, engine: Engine, model_version: str) -> None:
+        self.engine = engine
+        self.model_version = model_version
+        self._tokens = Tokens(make_nlp())
+
+    def check(self, reply: str | Reply, patron_message: str | None = None) -> Verdict:
+        """The verdict on one reply."""
+        item = reply if isinstance(reply, Reply) else Reply(reply, patron_message)
+        return self.check_many([item])[0]
+
+    def check_many(self, replies: Iterable[str | Reply], *, reasons: bool = True) -> list[Verdict]:
+        """One verdict a reply, in order. Without `reasons` the spans that carried each verdict are not looked for.
+
+        UsageError if an item is neither a string nor a `Reply`.
+        """
+        items = [r if isinstance(r, Reply) else Reply(r) for r in replies]
+        for item in items:
+            if not isinstance(item.text, str):
+                raise UsageError(f"a reply must be text, found {type(item.text).__name__}")
+        found: list[Verdict] = []
+        for at in range(0, len(items), CHUNK):
+            found += self._chunk(items[at : at + CHUNK], reasons)
+        return found
+
+    def judge(self, items: Sequence[Reply]) -> tuple[Batch, Judgement]:
+        """Sentences and probabilities of a chunk, before any decision."""
+        batch = self._tokens.batch([r.text for r in items])
+        message = self._tokens.batch([r.patron_message or "" for r in items])
+        return batch, self.engine.judge(batch, message, referrals(batch, [r.text for r in items]))
+
+    def _chunk(self, items: Sequence[Reply], reasons: bool) -> list[Verdict]:
+        batch, judged = self.judge(items)
+        probability, unsure, details = decide(self.engine, batch, judged)
+        carried = _carried(self.engine, batch, judged) if reasons else [()] * len(items)
+        best = judged.moves.argmax(axis=1)
+        bounds = np.searchsorted(batch.sentence_text, np.arange(len(items) + 1)).tolist()
+        start, end = batch.start.tolist(), batch.end.tolist()
+        top, sure = best.tolist(), judged.moves[np.arange(len(best)), best].tolist()
+        kinds, known = judged.kind.argmax(axis=1).tolist(), judged.known.tolist()
+        return [
+            Verdict(
+                text=item.text,
+                probability=probability[i],
+                threshold=self.engine.threshold_,
+                unsure_reason=unsure[i],
+                unsure_detail=details[i],
+                message_kind=KINDS[kinds[i]] if known[i] else None,
+                message_kind_probability=float(judged.kind[i, kinds[i]]) if known[i] else None,
+                sentences=tuple(
+                    Sentence(start[s], end[s], MOVES[top[s]], sure[s]) for s in range(bounds[i], bounds[i + 1])
+                ),
+                reasons=carried[i],
+                model_version=self.model_version,
+            )
+            for i, item in enumerate(items)
+        ]
+
+
+def decide(
+    engine: Engine, batch: Batch, judged: Judgement
+) -> tuple[list[float], list[UnsureReason | None], list[str]]:
+    """(probability, unsure reason, its detail in words) of each reply; the label follows from probability and threshold."""
+    t = engine.threshold_
+    probability = judged.probability.astype(np.float64)
+    text = batch.sentence_text
+    best = judged.moves.argmax(axis=1)
+    referred = np.bincount(text, weights=judged.referral, minlength=batch.texts) > 0
+    probability[referred] = np.minimum(probability[referred], t / 2)
+
+    listens = np.array([m.side is Side.LISTENING and m not in _INFORMING for m in MOVES])[best]
+    pushes = np.array([m.side is Side.PUSHING for m in MOVES])[best]
+    says = ~np.array([m.side is Side.COURTESY for m in MOVES])[best]
+    count = [np.bincount(text, weights=x, minlength=batch.texts) for x in (says, listens, pushes)]
+    words = np.bincount(text, weights=judged.words, minlength=batch.texts)
+    asked, told = KINDS.index(MessageKind.REQUEST), KINDS.index(MessageKind.INPUT)
+    differs = (judged.readings[:, asked] >= t) != (judged.readings[:, told] >= t)
+    with np.errstate(divide="ignore"):
+        distance = np.abs(np.log(probability / (1 - probability)) - np.log(t / (1 - t)))
+    reasons: list[UnsureReason | None] = []
+    details: list[str] = []
+    for i in range(batch.texts):
+        reason, detail = None, ""
+        if strange := _out_of_domain(int(words[i]), float(judged.familiar[i])):
+            reason, detail = UnsureReason.OUT_OF_DOMAIN, strange
+        elif count[0][i] == 0:
+            reason, detail = UnsureReason.COURTESY_ONLY, "nothing remains once the courtesy is struck out"
+        elif referred[i]:
+            pass
+        elif differs[i] and not judged.known[i]:
+            reason = UnsureReason.MESSAGE_MISSING
+            detail = "fine if they asked for this; a pitch if they were telling you something"
+        elif differs[i] and judged.kind[i].max() < _KIND_SURE:
+            reason, detail = UnsureReason.MESSAGE_UNCLEAR, "it hangs on whether the message tells or asks something"
+        elif distance[i] < engine.band_:
+            reason, detail = UnsureReason.NEAR_THRESHOLD, "the probability is close to the threshold"
+        elif (
+            probability[i] < t and judged.kind[i].argmax() == told and count[1][i] == 0 and count[2][i] == 0
+        ):
+            reason, detail = UnsureReason.INFORMS_ONLY, "it informs, and takes nothing up, asks nothing, owns nothing"
+        reasons.append(reason)
+        details.append(detail)
+    return probability.tolist(), reasons, details
+
+
+def _out_of_domain(words: int, familiar: float) -> str:
+    if words == 0:
+        return "there are no words to judge"
+    if familiar < _FAMILIAR:
+        return f"only {familiar:.0%} of its words are known from the corpus; another language, or code?"
+    if words > _LONGEST:
+        return f"{words:,} words; the longest reply learned from is far shorter"
+    return ""
+
+
+def _carried(engine: Engine, batch: Batch, judged: Judgement) -> list[tuple[Reason, ...]]:
+    """For each reply the sentences without which its probability would be further from its label."""
+    chosen = _candidates(batch, judged)
+    if not len(chosen):
+        return [()] * batch.texts
+    owner = batch.sentence_text[chosen]
+    bounds = np.searchsorted(batch.sentence_text, np.arange(batch.texts + 1))
+    count = (bounds[1:] - bounds[:-1])[owner]
+    copy = np.repeat(np.arange(len(chosen)), count)
+    row = np.arange(len(copy)) - np.repeat(np.cumsum(count) - count, count) + bounds[owner][copy]
+    keep = row != chosen[copy]
+    copy, row = copy[keep], row[keep]
+    without, _ = engine.weigh(
+        judged.tagged[:, row],
+        judged.words[row],
+        copy,
+        judged.kind[owner],
+        judged.known[owner].astype(np.float32),
+    )
+    weight = judged.probability[owner] - without
+    sign = np.where(judged.probability[owner] >= engine.threshold_, 1.0, -1.0)
+    found: list[list[Reason]] = [[] for _ in range(batch.texts)]
+    best = judged.moves.argmax(axis=1)
+    for k in np.argsort(-sign * weight, kind="stable"):
+        if sign[k] * weight[k] < 0.01:
+            break
+        s, reasons = chosen[k], found[owner[k]]
+        if len(reasons) < REASONS:
+            reasons.append(Reason(int(batch.start[s]), int(batch.end[s]), MOVES[best[s]], float(weight[k])))
+    return [tuple(r) for r in found]
+
+
+def _candidates(batch: Batch, judged: Judgement) -> Ints:
+    """Sentences worth leaving out: not courtesy, the weightiest few of each reply, and only where there are several."""
+    side = np.array([m.side is not Side.COURTESY for m in MOVES])
+    weight: Floats = judged.moves[:, side].sum(axis=1) * judged.words
+    order = np.lexsort((-weight, batch.sentence_text))
+    text = batch.sentence_text[order]
+    rank = np.arange(len(order)) - np.searchsorted(text, text)
+    chosen = order[(rank < _TRIED) & (weight[order] > 0)]
+    return np.sort(chosen)
+
+
+def load(model: str | Path | None = None) -> Checker:
+    """A `Checker` with the model in that folder, or with the one that ships. BundleError if it must not be loaded."""
+    folder = shipped("models") / "default" if model is None else Path(model)
+    engine, manifest = load_bundle(folder)
+    return Checker(engine, manifest.model_version)
