@@ -1,0 +1,347 @@
+"""Engine + held-out data → one record of figures, from which `card` is rendered.
+
+Beside the walk. Everything is measured through `Checker.check_many`, with the shipped threshold, on batches whose
+writers the model has not seen; baselines are fitted on the same training batches and tried on the same held-out ones.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import cohen_kappa_score, f1_score
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from replycheck.checker import Checker
+from replycheck.classifier import KINDS, MOVES
+from replycheck.codebook import Label
+from replycheck.corpus import Example, LabelledMessage
+from replycheck.reply import Reply, Verdict
+from replycheck.training import BASE_RATE, align, folds, rate_weights, train
+
+Record = dict[str, Any]
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+RESAMPLES = 1000
+
+
+# --- the parts ---------------------------------------------------------------------------------------------------
+
+
+def macro_f1(pushing: Bools, called: Bools) -> float:
+    """Macro-F1 of the two labels."""
+    hit, quiet = int((pushing & called).sum()), int((~pushing & ~called).sum())
+    wrong = len(pushing) - hit - quiet  # each error counts once in both labels' F1
+    return sum(2 * right / (2 * right + wrong) if right else 0.0 for right in (hit, quiet)) / 2
+
+
+def auc(pushing: Bools, probability: Floats) -> float | None:
+    """Area under the ROC curve; None with one class only."""
+    ones = int(pushing.sum())
+    if not 0 < ones < len(pushing):
+        return None
+    return float((rankdata(probability)[pushing].sum() - ones * (ones + 1) / 2) / (ones * (len(pushing) - ones)))
+
+
+def interval(
+    figure: Callable[[NDArray[np.int64]], float | None], groups: Sequence[str], seed: int = 0
+) -> tuple[float, float] | None:
+    """95 % bootstrap interval of a figure of row indices; groups are drawn, or rows where there are fewer than five groups."""
+    rng = np.random.default_rng(seed)
+    names = sorted(set(groups))
+    members = (
+        [np.flatnonzero(np.array(groups) == n) for n in names]
+        if len(names) >= 5
+        else [np.array([i]) for i in range(len(groups))]
+    )
+    drawn = []
+    for _ in range(RESAMPLES):
+        value = figure(np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))]))
+        if value is not None:
+            drawn.append(value)
+    return (round(float(np.quantile(drawn, 0.025)), 3), round(float(np.quantile(drawn, 0.975)), 3)) if drawn else None
+
+
+def label_figures(
+    examples: Sequence[Example], probability: Floats, threshold: float, *, unsure: Bools | None = None
+) -> Record:
+    """Macro-F1 and AUC with intervals, and precision and recall at the threshold."""
+    pushing = np.array([e.pushing for e in examples])
+    called = probability >= threshold
+    groups = [e.batch for e in examples]
+
+    def some_auc(rows: NDArray[np.int64]) -> float | None:
+        return auc(pushing[rows], probability[rows])
+
+    area = auc(pushing, probability)
+    record: Record = {
+        "replies": len(examples),
+        "pushing": int(pushing.sum()),
+        "macro_f1": round(macro_f1(pushing, called), 3),
+        "macro_f1_interval": interval(lambda r: macro_f1(pushing[r], called[r]), groups),
+        "auc": None if area is None else round(area, 3),
+        "auc_interval": interval(some_auc, groups),
+        "recall": round(float(called[pushing].mean()), 3) if pushing.any() else None,
+        "false_alarms": round(float(called[~pushing].mean()), 3) if (~pushing).any() else None,
+        "precision_at_base_rate": _precision(pushing, called),
+    }
+    if unsure is not None:
+        sure = ~unsure
+        record["sure"] = round(float(sure.mean()), 3)
+        record["macro_f1_of_the_sure"] = round(macro_f1(pushing[sure], called[sure]), 3) if sure.any() else None
+    return record
+
+
+def _precision(pushing: Bools, called: Bools) -> dict[str, float | None]:
+    """Precision if 3, 10, 20 or 50 in a hundred replies pushed, from recall and false alarms."""
+    if not pushing.any() or pushing.all():
+        return {}
+    recall, alarms = called[pushing].mean(), called[~pushing].mean()
+    return {
+        f"{rate:.0%}": round(float(rate * recall / (rate * recall + (1 - rate) * alarms)), 3)
+        if rate * recall + (1 - rate) * alarms > 0
+        else None
+        for rate in (0.03, 0.1, 0.2, 0.5)
+    }
+
+
+def reliability(pushing: Bools, probability: Floats, bins: int = 10) -> Record:
+    """Equal-mass bins, reweighted to the base rate that the calibration is made for, and the calibration error over them."""
+    weight = rate_weights(pushing).astype(np.float64)
+    order = np.argsort(probability, kind="stable")
+    cumulative = np.cumsum(weight[order]) / weight.sum()
+    rows = []
+    error = 0.0
+    for k in range(bins):
+        members = order[(cumulative > k / bins) & (cumulative <= (k + 1) / bins + 1e-9)]
+        if not len(members):
+            continue
+        w = weight[members]
+        said, was = float(np.average(probability[members], weights=w)), float(np.average(pushing[members], weights=w))
+        rows.append({"replies": len(members), "said": round(said, 3), "was": round(was, 3)})
+        error += w.sum() / weight.sum() * abs(said - was)
+    return {"base_rate": BASE_RATE, "bins": rows, "calibration_error": round(error, 3)}
+
+
+def move_figures(checker: Checker, examples: Sequence[Example]) -> Record:
+    """Moves and sides of the labelled sentences, as predicted for the sentences found; and how well those were found."""
+    batch, judged = checker.judge([Reply(e.reply, e.patron_message or None) for e in examples])
+    move, _ = align(batch, examples)
+    seen = move >= 0
+    called = judged.moves.argmax(axis=1)
+    side = np.array([list(dict.fromkeys(m.side for m in MOVES)).index(m.side) for m in MOVES])
+    gold = {(i, s.start) for i, e in enumerate(examples) for s in e.sentences if s.start != e.sentences[0].start}
+    firsts = {(i, e.sentences[0].start) for i, e in enumerate(examples) if e.sentences}
+    found = set(zip(batch.sentence_text.tolist(), batch.start.tolist(), strict=True)) - firsts
+    common = len(gold & found)
+    confusion = Counter(
+        (str(MOVES[a]), str(MOVES[b])) for a, b in zip(move[seen], called[seen], strict=True) if a != b
+    )
+    return {
+        "sentences": int(seen.sum()),
+        "move_macro_f1": round(float(f1_score(move[seen], called[seen], average="macro", zero_division=0)), 3),
+        "move_accuracy": round(float((move[seen] == called[seen]).mean()), 3),
+        "side_macro_f1": round(float(f1_score(side[move[seen]], side[called[seen]], average="macro", zero_division=0)), 3),
+        "boundary_f1": round(2 * common / (len(gold) + len(found)), 3) if gold or found else None,
+        "most_confused": [{"was": a, "called": b, "times": n} for (a, b), n in confusion.most_common(8)],
+    }
+
+
+def kind_figures(verdicts: Sequence[Verdict], examples: Sequence[Example]) -> Record:
+    """Message kind, where there is a message."""
+    rows = [
+        (KINDS.index(e.message_kind), KINDS.index(v.message_kind))
+        for v, e in zip(verdicts, examples, strict=True)
+        if e.message_kind is not None and v.message_kind is not None
+    ]
+    was, called = np.array(rows).reshape(-1, 2).T
+    return {
+        "messages": len(rows),
+        "macro_f1": round(float(f1_score(was, called, average="macro", zero_division=0)), 3),
+        "accuracy": round(float((was == called).mean()), 3) if len(rows) else None,
+    }
+
+
+def pair_figures(examples: Sequence[Example], called: Bools) -> Record:
+    """Pairs whose two sides are both called right."""
+    sides: dict[str, list[bool]] = {}
+    for e, c in zip(examples, called, strict=True):
+        if e.pair:
+            sides.setdefault(e.pair, []).append(bool(c) == e.pushing)
+    whole = [s for s in sides.values() if len(s) == 2]
+    return {"pairs": len(whole), "both_right": round(sum(all(s) for s in whole) / len(whole), 3) if whole else None}
+
+
+def agreement(examples: Iterable[Example]) -> Record:
+    """Raw agreement and Cohen's κ of the readers: A with B, the writer with each, C with the agreed label; moves of writer and B."""
+    labels: dict[str, list[tuple[str, str]]] = {"A–B": [], "writer–A": [], "writer–B": []}
+    kinds: dict[str, list[tuple[str, str]]] = {"A–B": []}
+    felt: list[tuple[str, str]] = []
+    moves: list[tuple[str, str]] = []
+    for e in examples:
+        by = {a.who: a for a in e.annotations}
+        for name in labels:
+            a, b = (by.get(x) for x in name.split("–"))
+            if a and b and a.label and b.label:
+                labels[name].append((a.label, b.label))
+                if name in kinds and a.kind and b.kind:
+                    kinds[name].append((a.kind, b.kind))
+        if "C" in by:
+            felt.append(("listening" if by["C"].felt == "heard" else "service-pushing", e.label))
+        if "B" in by and "writer" in by:
+            moves += zip(by["writer"].moves, by["B"].moves, strict=True)
+
+    def figures(pairs: list[tuple[str, str]]) -> Record:
+        if not pairs:
+            return {"n": 0}
+        a, b = zip(*pairs, strict=True)
+        return {
+            "n": len(pairs),
+            "raw": round(sum(x == y for x, y in pairs) / len(pairs), 3),
+            "kappa": round(float(cohen_kappa_score(a, b)), 3) if len({*a, *b}) > 1 else None,
+        }
+
+    return {
+        "label": {k: figures(v) for k, v in labels.items()},
+        "kind": {k: figures(v) for k, v in kinds.items()},
+        "felt_with_label": figures(felt),
+        "moves": figures(moves),
+    }
+
+
+# --- baselines ---------------------------------------------------------------------------------------------------
+
+
+def _form(texts: Sequence[str]) -> Floats:
+    return np.array(
+        [[len(t.split()), len(t), t.count("?"), t.count("!"), t.count(","), t.count("."), t.count("\n")] for t in texts],
+        dtype=np.float64,
+    )
+
+
+def baselines() -> dict[str, Any]:
+    """Punctuation and length, and TF-IDF of words and characters, each with logistic regression, on the reply alone."""
+    return {
+        "punctuation and length": make_pipeline(
+            FunctionTransformer(_form), StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000)
+        ),
+        "TF-IDF + logistic regression": make_pipeline(
+            make_union(
+                TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
+                TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), min_df=3, sublinear_tf=True),
+            ),
+            LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000),
+        ),
+    }
+
+
+def baseline_figures(train_on: Sequence[Example], try_on: Sequence[Example]) -> Record:
+    """Macro-F1 and AUC of each baseline, and of always saying what most training replies do."""
+    was = np.array([e.pushing for e in try_on])
+    learned = [e for e in train_on if not e.contested]
+    y = np.array([e.pushing for e in learned])
+    found: Record = {"majority": {"macro_f1": round(macro_f1(was, np.full(len(was), y.mean() >= 0.5)), 3), "auc": 0.5}}
+    for name, model in baselines().items():
+        p = model.fit([e.reply for e in learned], y).predict_proba([e.reply for e in try_on])[:, 1]
+        area = auc(was, p)
+        found[name] = {"macro_f1": round(macro_f1(was, p >= 0.5), 3), "auc": None if area is None else round(area, 3)}
+    return found
+
+
+def hard_items(examples: Sequence[Example], seed: int = 0) -> set[str]:
+    """Ids that the TF-IDF baseline misses out of fold, or that a reader was torn about."""
+    y = np.array([e.pushing for e in examples])
+    texts = np.array([e.reply for e in examples], dtype=object)
+    group = np.unique([e.batch for e in examples], return_inverse=True)[1]
+    found = {e.id for e in examples if any(not a.sure for a in e.annotations)}
+    for test in folds(group, seed):
+        model = baselines()["TF-IDF + logistic regression"].fit(texts[~test], y[~test])
+        called = model.predict(texts[test])
+        found |= {examples[i].id for i, c in zip(np.flatnonzero(test), called, strict=True) if c != y[i]}
+    return found
+
+
+# --- the whole ---------------------------------------------------------------------------------------------------
+
+
+def measure(checker: Checker, examples: Sequence[Example], train_on: Sequence[Example] | None = None) -> Record:
+    """Every figure on held-out examples; with `train_on` the baselines beside them. Contested examples are counted, not scored."""
+    scored = [e for e in examples if not e.contested]
+    verdicts = checker.check_many([Reply(e.reply, e.patron_message or None) for e in scored], reasons=False)
+    probability = np.array([v.probability for v in verdicts])
+    unsure = np.array([v.unsure for v in verdicts])
+    threshold = checker.engine.threshold_
+    called = probability >= threshold
+    record: Record = {
+        "contested_left_out": len(examples) - len(scored),
+        "label": label_figures(scored, probability, threshold, unsure=unsure),
+        "unsure": dict(Counter(str(v.unsure_reason) for v in verdicts if v.unsure)),
+        "pairs": pair_figures(scored, called),
+        "kind": kind_figures(verdicts, scored),
+        "reliability": reliability(np.array([e.pushing for e in scored]), probability),
+        "by": {},
+    }
+    if any(e.sentences for e in scored):
+        record["moves"] = move_figures(checker, [e for e in scored if e.sentences])
+    if train_on is not None:
+        record["baselines"] = baseline_figures(train_on, scored)
+    for field in ("register", "batch", "channel", "library", "message_kind", "hard"):
+        record["by"][field] = _by(field, scored, probability, threshold, train_on if field == "register" else None)
+    return record
+
+
+def _by(
+    field: str, examples: Sequence[Example], probability: Floats, threshold: float, train_on: Sequence[Example] | None
+) -> Record:
+    found: Record = {}
+    values = [str(getattr(e, field) if getattr(e, field) is not None else "none") for e in examples]
+    for value in sorted(set(values)):
+        rows = [i for i, v in enumerate(values) if v == value]
+        some = [examples[i] for i in rows]
+        figures = label_figures(some, probability[rows], threshold)
+        found[value] = {k: figures[k] for k in ("replies", "pushing", "macro_f1", "macro_f1_interval", "auc")}
+        if train_on is not None:
+            found[value]["baselines"] = baseline_figures(train_on, some)
+    return found
+
+
+def cross_validate(
+    examples: Sequence[Example], messages: Sequence[LabelledMessage] = (), *, seed: int = 0, jobs: int = 2
+) -> Record:
+    """The whole chain trained anew without each fold of batches (threshold and calibration too), and tried on that fold."""
+    kept = [e for e in examples if not e.contested]
+    group = np.unique([e.batch for e in kept], return_inverse=True)[1]
+    probability = np.zeros(len(kept))
+    called = np.zeros(len(kept), dtype=bool)
+    for test in folds(group, seed + 1):
+        inside = [e for e, t in zip(kept, test, strict=True) if not t]
+        checker = Checker(train(inside, messages, seed=seed, jobs=jobs).engine, "fold")
+        outside = [e for e, t in zip(kept, test, strict=True) if t]
+        verdicts = checker.check_many([Reply(e.reply, e.patron_message or None) for e in outside], reasons=False)
+        probability[test] = [v.probability for v in verdicts]
+        called[test] = [v.label is Label.PUSHING for v in verdicts]
+    pushing = np.array([e.pushing for e in kept])
+    registers = np.array([e.register for e in kept])
+    return {
+        "replies": len(kept),
+        "macro_f1": round(macro_f1(pushing, called), 3),
+        "auc": round(auc(pushing, probability) or 0.0, 3),
+        "by_register": {
+            str(r): {
+                "replies": int((registers == r).sum()),
+                "macro_f1": round(macro_f1(pushing[registers == r], called[registers == r]), 3),
+                "auc": auc(pushing[registers == r], probability[registers == r]),
+            }
+            for r in sorted(set(registers))
+        },
+        "pairs": pair_figures(kept, called),
+    }
+
+
