@@ -198,18 +198,17 @@ def _all_classes(model: LogisticRegression, count: int) -> tuple[Floats, Floats]
 class MoveTagger(ClassifierMixin, BaseEstimator):
     """The move of each sentence, seen with its place, its neighbours' cues, and what the message calls for."""
 
-    def __init__(self, C: float = 0.12, min_groups: int = 3, words: bool = True) -> None:
+    VIEWS = ((features.DELEXICALISED, 0.6), (features.WORDS, 0.4), (features.STEMS, 0.4))
+    """Families of n-grams and the weight of each one's indicator: lexical ones count less, since topics change."""
+
+    def __init__(self, C: float = 0.5, min_groups: int = 3) -> None:
         self.C = C
         self.min_groups = min_groups
-        self.words = words
-
-    def _views(self) -> tuple[features.View, ...]:
-        return (features.DELEXICALISED, features.WORDS) if self.words else (features.DELEXICALISED,)
 
     def _sparse(self, given: Inputs) -> sparse.csr_matrix:
         rows = given.batch.sentences
         parts = []
-        for view, vocabulary, weight in zip(self._views(), self.vocabularies_, (0.6, 0.4), strict=False):
+        for (view, weight), vocabulary in zip(self.VIEWS, self.vocabularies_, strict=True):
             owner, found = features.buckets(given.batch, view)
             parts.append(
                 np.float32(weight)
@@ -231,7 +230,7 @@ class MoveTagger(ClassifierMixin, BaseEstimator):
         """`kind` of each sentence's message, the numbers of its move and group; `rows` picks the sentences learned from
         (a sentence may be named twice, with two moves and two weights)."""
         self.vocabularies_ = []
-        for view in self._views():
+        for view, _ in self.VIEWS:
             owner, found = features.buckets(given.batch, view)
             chosen = np.ones(given.batch.sentences, dtype=bool)
             if rows is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,12 @@ from sklearn.metrics import cohen_kappa_score, f1_score
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from replycheck.bundle import Manifest
 from replycheck.checker import Checker
 from replycheck.classifier import KINDS, MOVES
 from replycheck.codebook import Label
-from replycheck.corpus import Example, LabelledMessage
+from replycheck.corpus import Example, LabelledMessage, fingerprint, read_messages, read_split
+from replycheck.errors import UsageError
 from replycheck.reply import Reply, Verdict
 from replycheck.training import BASE_RATE, align, folds, rate_weights, train
 
@@ -345,3 +348,31 @@ def cross_validate(
     }
 
 
+
+
+def evaluate_corpus(
+    checker: Checker, data: Path, manifest: Manifest, *, test: bool = False, cross_validation: bool = False
+) -> Record:
+    """The record of a model: development batches, on request test batches and cross-validation, and how readers agreed."""
+    learned, messages = read_split(data, "train"), read_messages(data)
+    if fingerprint(learned, messages) != manifest.data_fingerprint:
+        raise UsageError(f"{data}: the training batches are not those that {manifest.model_version} learned from")
+    held_out = {"dev": read_split(data, "dev")}
+    if test:
+        held_out["test"] = read_split(data, "test")
+    everything = [e for split in (learned, *held_out.values()) for e in split]
+    record: Record = {
+        "model_version": manifest.model_version,
+        "threshold": manifest.threshold,
+        "base_rate": BASE_RATE,
+        "trained_on": manifest.trained_on,
+        "contested": {
+            "train": sum(e.contested for e in learned),
+            **{split: sum(e.contested for e in examples) for split, examples in held_out.items()},
+        },
+        "agreement": agreement(everything),
+        **{split: measure(checker, examples, learned) for split, examples in held_out.items()},
+    }
+    if cross_validation:
+        record["cross_validation"] = cross_validate(learned, messages)
+    return record

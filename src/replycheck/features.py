@@ -49,6 +49,8 @@ class Batch:
     """Hash of the lower-cased token; 0 for the edge mark."""
     delexicalised: Hashes
     """Hash of the token's delexicalised form."""
+    stem: Hashes
+    """Hash of the token's first five characters, lower case: a stem that forgives endings and some typos."""
     code: NDArray[np.uint8]
     """The token's word class (`lexicon.CODES`)."""
 
@@ -83,7 +85,7 @@ class Tokens:
         self._run: dict[str, int] = {}
         self._runs = 0
         self._count: list[int] = []
-        self._token: list[tuple[int, int, int, int]] = []
+        self._token: list[tuple[int, int, int, int, int]] = []
         self._tables: tuple[Ints, Ints, NDArray[np.int64]] | None = None
 
     def _learn(self, run: str) -> int:
@@ -101,6 +103,7 @@ class Tokens:
                     token.idx,
                     hash_word(word.lower().replace("\u2019", "'")),
                     hash_word(lexicon.delexicalised(word)),
+                    hash_word(word.lower()[:5]),
                     lexicon.CODES[lexicon.word_class(word)],
                 )
             )
@@ -141,10 +144,10 @@ class Tokens:
         if not spans:
             none = np.zeros(0, dtype=np.int64)
             hashes = none.astype(np.uint32)
-            return Batch(len(texts), none, none, none, none, hashes, hashes, none.astype(np.uint8))
+            return Batch(len(texts), none, none, none, none, hashes, hashes, hashes, none.astype(np.uint8))
         if self._tables is None:
             count = np.array(self._count, dtype=np.int64)
-            self._tables = (count, np.cumsum(count) - count, np.array(self._token, dtype=np.int64).reshape(-1, 4))
+            self._tables = (count, np.cumsum(count) - count, np.array(self._token, dtype=np.int64).reshape(-1, 5))
         count, first_token, tokens = self._tables
         number = np.array(runs, dtype=np.int64)
         width = count[number]
@@ -159,10 +162,10 @@ class Tokens:
         owner = np.empty(size, dtype=np.int64)
         mark = np.searchsorted(sentence, np.arange(len(spans))) + np.arange(len(spans))
         owner[place], owner[mark] = sentence, np.arange(len(spans))
-        word, form, code = (np.zeros(size, dtype=t) for t in (np.uint32, np.uint32, np.uint8))
-        word[place], form[place], code[place] = table[:, 1], table[:, 2], table[:, 3]
-        code[mark] = EDGE
-        return Batch(len(texts), sentence_text, edges[:, 0], edges[:, 1], owner, word, form, code)
+        word, form, stem = np.zeros((3, size), dtype=np.uint32)
+        code = np.full(size, EDGE, dtype=np.uint8)
+        word[place], form[place], stem[place], code[place] = table[:, 1:].T
+        return Batch(len(texts), sentence_text, edges[:, 0], edges[:, 1], owner, word, form, stem, code)
 
 
 # --- cues --------------------------------------------------------------------------------------------------------
@@ -357,6 +360,7 @@ class View:
 
 WORDS = View("words", "word", (1, 2), 1)
 SINGLE_WORDS = View("single words", "word", (1,), 1)
+STEMS = View("stems", "stem", (1, 2), 3)
 DELEXICALISED = View("delexicalised", "delexicalised", (1, 2, 3, 4), 2)
 
 

@@ -34,12 +34,13 @@ COLUMNS = (
     "rc_model",
 )
 """Columns that scoring adds, in order."""
-_FIRST_ROW = {".csv": 2, ".tsv": 2, ".xlsx": 2, ".jsonl": 1, ".parquet": 1}
+FIRST_ROW = {".csv": 2, ".tsv": 2, ".xlsx": 2, ".jsonl": 1, ".parquet": 1}
 """Number that a person sees beside the first row of data."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def _suffix(path: Path) -> str:
+def check_suffix(path: Path) -> str:
+    """The lower-case suffix; UsageError if no table is written or read that way."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise UsageError(f"{path}: can't tell the format from {path.suffix!r}; use one of {', '.join(SUFFIXES)}")
@@ -48,7 +49,7 @@ def _suffix(path: Path) -> str:
 
 def read_table(path: Path) -> pd.DataFrame:
     """The table as it is, one row a reply; UnreadableInput names file, and row where the row is known."""
-    suffix = _suffix(path)
+    suffix = check_suffix(path)
     if path.is_dir():
         raise UnreadableInput("is a directory, not a table", file=path)
     try:
@@ -136,7 +137,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write the whole table or nothing, in the format of the suffix; in a spreadsheet no cell of ours becomes a formula."""
-    suffix = _suffix(path)
+    suffix = check_suffix(path)
     with replacing(path) as new:
         if suffix in (".csv", ".tsv"):
             table.to_csv(new, index=False, sep="," if suffix == ".csv" else "\t", encoding="utf-8-sig", lineterminator="\r\n")
@@ -212,7 +213,7 @@ def score_table(
     """Judge each row. UnreadableInput if a column is missing or one of ours is there already; a row without a reply, or
     over `max_chars`, is listed in `unread` and keeps its place."""
     message_column = _columns(table, path, reply_column, message_column)
-    first = _FIRST_ROW[_suffix(path)]
+    first = FIRST_ROW[check_suffix(path)]
     unread: list[Unread] = []
     items: list[tuple[int, Reply]] = []
     replies = table[reply_column].tolist()

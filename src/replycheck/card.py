@@ -1,0 +1,144 @@
+"""The evaluation record → the model card. A section without figures says so.
+
+Beside the walk, after `evaluation`: the card states nothing that is not in the record or in the manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from replycheck.bundle import Manifest
+
+Record = dict[str, Any]
+_NOT_MEASURED = "Not measured for this model."
+
+
+def render(record: Record, manifest: Manifest) -> str:
+    """The card as Markdown."""
+    parts = [
+        f"# Model card: {manifest.model_version}",
+        _head(record, manifest),
+        "## What it is for",
+        "Showing a person who is about to send a reply, or who looks back on past ones, whether the reply listens or "
+        "pushes services, and which sentences made it so. Labels and moves are defined in `data/CODEBOOK.md`.",
+        "## Uses to avoid",
+        "- Judging, ranking or comparing members of staff, in any form.\n"
+        "- Deciding anything without a person reading the reply.\n"
+        "- Replies in other languages than English, or outside the exchange of a patron and an organisation.\n"
+        "- Reading the score as the quality of an answer: a listening reply may be wrong, a pushing one true.",
+        "## Label, on writers it has not seen",
+        *(_split(name, record.get(split)) for split, name in (("dev", "Development batches"), ("test", "Test batches"))),
+        "## Trained anew without each fold of training batches",
+        _cross(record.get("cross_validation")),
+        "## Moves, message kind, pairs",
+        _steps(record),
+        "## Does a probability mean what it says?",
+        _reliability(record),
+        "## How readers agreed",
+        _agreement(record["agreement"]),
+        "Agreement with librarians: not measured. Writers and annotators of the corpus were language models, so their "
+        "agreement says how clear the codebook is, not whether people would agree.",
+        "## What a score can't tell",
+        "- Whether the facts in a reply are right, or whether the patron was helped.\n"
+        "- What only inference shows: the tip that ignores what the person already did, the reason that contradicts what they lived.\n"
+        "- Anything about the person who wrote the reply.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    head = list(head)
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join("–" if c is None else str(c) for c in line) + " |" for line in lines)
+
+
+def _range(value: Any) -> str:
+    return "" if not value else f" ({value[0]:.2f}–{value[1]:.2f})"
+
+
+def _head(record: Record, manifest: Manifest) -> str:
+    trained = ", ".join(f"{v:,} {k.replace('_', ' ')}" for k, v in manifest.trained_on.items())
+    contested = ", ".join(f"{k} {v}" for k, v in record["contested"].items())
+    return (
+        f"Engine *{manifest.engine}*; trained on {trained}. Threshold {manifest.threshold:.2f}, chosen on grouped "
+        f"out-of-fold predictions for a base rate of {record['base_rate']:.0%} pushing replies, and calibrated for the same. "
+        f"Contested items, counted and left out of training and of every figure: {contested}. "
+        f"Rendered from `evaluation.json`; made anew by `make train`."
+    )
+
+
+def _split(name: str, part: Record | None) -> str:
+    if part is None:
+        return f"### {name}\n\n{_NOT_MEASURED}"
+    label = part["label"]
+    rows = [
+        ["all", label["replies"], label["pushing"], f"{label['macro_f1']}{_range(label['macro_f1_interval'])}", f"{label['auc']}{_range(label['auc_interval'])}"],
+        *(
+            [k, v["replies"], v["pushing"], f"{v['macro_f1']}{_range(v['macro_f1_interval'])}", v["auc"]]
+            for k, v in part["by"]["register"].items()
+        ),
+    ]  # fmt: skip
+    base = [["all", k, v["macro_f1"], v["auc"]] for k, v in part.get("baselines", {}).items()]
+    for register, v in part["by"]["register"].items():
+        base += [[register, k, b["macro_f1"], b["auc"]] for k, b in v.get("baselines", {}).items()]
+    rates = ", ".join(f"{k}: {v}" for k, v in label["precision_at_base_rate"].items())
+    return "\n\n".join(
+        [
+            f"### {name}",
+            _table(["register", "replies", "pushing", "macro-F1 (95 %)", "AUC (95 %)"], rows),
+            f"Recall {label['recall']}, false alarms {label['false_alarms']}; precision if so many in a hundred pushed: {rates}. "
+            f"Sure of {label['sure']:.0%}, macro-F1 of those {label['macro_f1_of_the_sure']}. "
+            f"Contested and left out: {part['contested_left_out']}.",
+            "Baselines, fitted on the same training batches:",
+            _table(["register", "baseline", "macro-F1", "AUC"], base),
+        ]
+    )
+
+
+def _cross(part: Record | None) -> str:
+    if part is None:
+        return _NOT_MEASURED
+    rows = [["all", part["replies"], part["macro_f1"], part["auc"]]]
+    rows += [[k, v["replies"], v["macro_f1"], round(v["auc"], 3)] for k, v in part["by_register"].items()]
+    return _table(["register", "replies", "macro-F1", "AUC"], rows)
+
+
+def _steps(record: Record) -> str:
+    rows = []
+    for split in ("dev", "test"):
+        if split in record:
+            part = record[split]
+            moves = part.get("moves", {})
+            rows.append(
+                [
+                    split,
+                    part["kind"]["macro_f1"],
+                    moves.get("move_macro_f1"),
+                    moves.get("side_macro_f1"),
+                    moves.get("boundary_f1"),
+                    part["pairs"]["pairs"],
+                    part["pairs"]["both_right"],
+                ]
+            )
+    return _table(
+        ["batches", "kind macro-F1", "move macro-F1", "side macro-F1", "sentence boundary F1", "pairs", "both sides right"], rows
+    )
+
+
+def _reliability(record: Record) -> str:
+    part = record.get("test") or record["dev"]
+    figures = part["reliability"]
+    return (
+        _table(["replies", "said", "was"], ([b["replies"], b["said"], b["was"]] for b in figures["bins"]))
+        + f"\n\nReweighted to a base rate of {figures['base_rate']:.0%}, in bins of equal mass; calibration error {figures['calibration_error']}."
+    )
+
+
+def _agreement(part: Record) -> str:
+    rows = [["label", k, v["n"], v.get("raw"), v.get("kappa")] for k, v in part["label"].items()]
+    rows += [["kind", k, v["n"], v.get("raw"), v.get("kappa")] for k, v in part["kind"].items()]
+    rows.append(["moves", "writer–B", part["moves"]["n"], part["moves"].get("raw"), part["moves"].get("kappa")])
+    felt = part["felt_with_label"]
+    rows.append(["felt heard or pushed", "C–label", felt["n"], felt.get("raw"), felt.get("kappa")])
+    return _table(["of", "between", "n", "raw", "κ"], rows)
