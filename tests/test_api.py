@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import MagicMock
 
 import httpx
 import pytest
@@ -334,11 +335,15 @@ def test_no_text_is_logged_or_printed(caplog: pytest.LogCaptureFixture, capfd: p
     assert SECRET not in caplog.text + printed.out + printed.err
 
 
-def test_nothing_is_traced_even_where_a_collector_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+def test_nothing_goes_to_a_collector_that_happens_to_be_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    collector = MagicMock()
+    monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", lambda: collector)
+    monkeypatch.setattr("opentelemetry.metrics.get_meter_provider", lambda: collector)
+    monkeypatch.setattr("opentelemetry._logs.get_logger_provider", lambda: collector)
     with TestClient(fake_app()) as client:
-        assert client.get("/healthz").status_code == 200
+        assert client.post("/v1/check", json={"reply": [SECRET]}).status_code == 422
+        assert client.post("/v1/check", json={"reply": f"break {SECRET}"}).status_code == 500
+    assert collector.mock_calls == []
 
 
 # --- the model and its state -------------------------------------------------------------------------------------
@@ -459,7 +464,9 @@ def test_the_server_says_where_it_listens_and_is_quiet(capsys: pytest.CaptureFix
     finally:
         server.should_exit = True
         thread.join()
-    assert SECRET not in "".join(capsys.readouterr())
+    printed = "".join(capsys.readouterr())
+    assert SECRET not in printed
+    assert "/v1/check" not in printed
 
 
 @pytest.mark.parametrize(

@@ -92,8 +92,8 @@ class Problem(HTTPException):
 
 def fields_problem(kind: Kind, errors: Sequence[tuple[str, str]]) -> Problem:
     """A problem with fields: its detail tells the first, and how many there are."""
-    pointer, detail = errors[0]
-    first = f"{pointer or 'the body'}: {detail}"
+    place, detail = errors[0]
+    first = f"{place or 'the body'}: {detail}"
     if len(errors) > 1:
         first = f"{len(errors)} fields can't be accepted; the first is {first}"
     return Problem(kind, first, errors=errors)

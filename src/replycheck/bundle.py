@@ -215,7 +215,11 @@ def load_bundle(folder: Path) -> tuple[Engine, Manifest]:
     from skops import io as skops_io
 
     manifest, contents = inspect_bundle(folder)
-    if strange := set(skops_io.get_untrusted_types(data=contents[ENGINE])) - set(TRUSTED):
+    try:
+        types = set(skops_io.get_untrusted_types(data=contents[ENGINE]))
+    except (zipfile.BadZipFile, KeyError, ValueError) as problem:
+        raise BundleError(folder / ENGINE, f"foreign: not a skops file ({problem})") from None
+    if strange := types - set(TRUSTED):
         raise BundleError(folder / ENGINE, f"holds types that are not loaded: {', '.join(sorted(strange))}")
     engine = skops_io.loads(contents[ENGINE], trusted=TRUSTED)
     if not isinstance(engine, Engine):

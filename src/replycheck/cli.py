@@ -194,6 +194,7 @@ def _in_words(verdict: Verdict) -> str:
 def _show(console: Console, verdict: Verdict, name: str | None, patron_message: str | None) -> None:
     from rich.markup import escape
     from rich.padding import Padding
+    from rich.table import Table
     from rich.text import Text
 
     from replycheck.codebook import MOVES
@@ -202,10 +203,12 @@ def _show(console: Console, verdict: Verdict, name: str | None, patron_message: 
         console.rule(escape(name), align="left")
     if patron_message:
         console.print(Padding(Text(f"They wrote: {patron_message}", style="italic"), (0, 0, 1, 0)))
+    grid = Table.grid(padding=(0, 1))
     for sentence in verdict.sentences:
         mark, style = _MARK[sentence.side]
         words = " ".join(verdict.cut(sentence).split())
-        console.print(Text.assemble((f"{mark} ", style), (f"{MOVES[sentence.move].plain:<38}", style), " ", words), overflow="fold")
+        grid.add_row(Text(mark, style=style), Text(MOVES[sentence.move].plain, style=style), Text(words))
+    console.print(grid)
     console.print()
     console.print(Text(_in_words(verdict), style="bold"))
     if verdict.message_kind is not None:
@@ -217,17 +220,24 @@ def _show(console: Console, verdict: Verdict, name: str | None, patron_message: 
         for reason in verdict.reasons:
             sign = "towards pushing" if reason.weight > 0 else "towards listening"
             words = " ".join(verdict.cut(reason).split())
-            console.print(Text(f"  “{words}” ({reason.move}, {abs(reason.weight):.2f} {sign})"))
+            _indented(console, f"“{words}” ({reason.move}, {abs(reason.weight):.2f} {sign})", 2)
     if verdict.advice:
         console.print("What to do instead:")
         for piece in verdict.advice:
             at = ""
             if piece.start is not None:
                 at = f"“{' '.join(verdict.text[piece.start : piece.end].split())}” → "
-            console.print(Text(f"  {piece.question}"))
-            console.print(Text(f"    {at}{piece.suggestion}"))
-            console.print(Text(f"    [{piece.citation}]", style="dim"))
+            _indented(console, piece.question, 2)
+            _indented(console, f"{at}{piece.suggestion}", 4)
+            _indented(console, f"[{piece.citation}]", 4, style="dim")
     console.print()
+
+
+def _indented(console: Console, text: str, by: int, style: str = "") -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console.print(Padding(Text(text, style=style), (0, 0, 0, by)))
 
 
 # --- score -------------------------------------------------------------------------------------------------------

@@ -73,7 +73,8 @@ class Tokens:
     split and each distinct token looked up once."""
 
     LONGEST = 200
-    """Longest run of non-blank characters that is remembered."""
+    """Longest run of non-blank characters that is remembered, and that spaCy splits as one: its time grows with the
+    square of a run's length, so longer ones (no words of any language) are handed over in slices."""
     MOST = 300_000
     """Runs remembered before the memory starts anew; bounds it on endless input."""
 
@@ -94,13 +95,16 @@ class Tokens:
         self._runs += 1
         if len(run) <= self.LONGEST:
             self._run[run] = number
-        doc = self._make_doc(run)
-        self._count.append(len(doc))
-        for token in doc:
-            word = token.text
+        found = [
+            (at + token.idx, token.text)
+            for at in range(0, len(run), self.LONGEST)
+            for token in self._make_doc(run[at : at + self.LONGEST])
+        ]
+        self._count.append(len(found))
+        for at, word in found:
             self._token.append(
                 (
-                    token.idx,
+                    at,
                     hash_word(word.lower().replace("\u2019", "'")),
                     hash_word(lexicon.delexicalised(word)),
                     hash_word(word.lower()[:5]),

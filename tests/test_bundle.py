@@ -1,0 +1,127 @@
+"""A bundle that was changed, cut short, is foreign or newer is refused before anything is built."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+from skops import io as skops_io
+
+from replycheck import bundle
+from replycheck.bundle import ENGINE, MANIFEST, SEAL, inspect_bundle, load_bundle, save_bundle
+from replycheck.checker import Checker
+from replycheck.errors import BundleError
+
+SHIPPED = Path(__file__).resolve().parent.parent / "models" / "default"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(SHIPPED, tmp_path / "model"))
+
+
+def seal(folder: Path, **changes: object) -> None:
+    """Change the manifest and seal it again, as somebody would who means it."""
+    found = {**json.loads((folder / MANIFEST).read_text()), **changes}
+    raw = json.dumps(found).encode()
+    (folder / MANIFEST).write_bytes(raw)
+    (folder / SEAL).write_text(hashlib.sha256(raw).hexdigest() + "\n")
+
+
+def put(folder: Path, content: bytes) -> None:
+    """Another engine file, with a manifest that vouches for it."""
+    (folder / ENGINE).write_bytes(content)
+    seal(folder, files={ENGINE: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}})
+
+
+@pytest.mark.parametrize("name", [ENGINE, MANIFEST, SEAL])
+def test_one_changed_byte_is_refused(copy: Path, name: str) -> None:
+    raw = (copy / name).read_bytes()
+    for at in {0, len(raw) // 2, len(raw) - 1}:
+        (copy / name).write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
+        with pytest.raises(BundleError, match="changed"):
+            load_bundle(copy)
+
+
+def test_a_truncated_file_is_named(copy: Path) -> None:
+    (copy / ENGINE).write_bytes((copy / ENGINE).read_bytes()[:-10])
+    with pytest.raises(BundleError, match=f"{ENGINE}: truncated"):
+        load_bundle(copy)
+
+
+@pytest.mark.parametrize("name", [ENGINE, MANIFEST, SEAL])
+def test_a_missing_file_is_named(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    with pytest.raises(BundleError, match=f"{name}: missing"):
+        load_bundle(copy)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"format_version": 2}, "format version 2"),
+        ({"format": "other"}, "foreign"),
+        ({"labels": ["service-pushing", "listening"]}, "labels"),
+        ({"moves": []}, "moves"),
+        ({"files": {"../x": {}}}, "names files"),
+        ({"extra": 1}, "extra"),
+    ],
+)
+def test_a_foreign_or_newer_manifest_is_refused(copy: Path, changes: dict[str, object], says: str) -> None:
+    seal(copy, **changes)
+    with pytest.raises(BundleError, match=says):
+        load_bundle(copy)
+
+
+def test_other_types_are_refused_before_they_are_built(copy: Path) -> None:
+    put(copy, skops_io.dumps({"run": shutil.rmtree}))
+    with pytest.raises(BundleError, match=r"holds types that are not loaded: shutil\.rmtree"):
+        load_bundle(copy)
+
+
+def test_a_pickle_is_refused(copy: Path, tmp_path: Path) -> None:
+    put(copy, pickle.dumps([1, 2]))
+    with pytest.raises(BundleError, match=ENGINE):
+        load_bundle(copy)
+
+
+def test_something_else_of_trusted_types_is_refused(copy: Path) -> None:
+    put(copy, skops_io.dumps({"a": 1}))
+    with pytest.raises(BundleError, match="holds a dict"):
+        load_bundle(copy)
+
+
+def test_no_folder() -> None:
+    with pytest.raises(BundleError, match="no such model folder"):
+        load_bundle(Path("nowhere"))
+
+
+def test_saving_again_gives_the_same_bytes_and_the_same_verdicts(copy: Path, tmp_path: Path, checker: Checker) -> None:
+    engine, manifest = load_bundle(copy)
+    again = save_bundle(
+        tmp_path / "again",
+        engine,
+        name=manifest.name,
+        data_fingerprint=manifest.data_fingerprint,
+        trained_on=manifest.trained_on,
+    )
+    assert again.model_version == manifest.model_version
+    assert (tmp_path / "again" / ENGINE).read_bytes() == (copy / ENGINE).read_bytes()
+    text = "We offer many workshops. What would help you most?"
+    assert Checker(engine, "x").check(text).probability == checker.check(text).probability
+
+
+def test_replacing_a_bundle_leaves_nothing_behind(copy: Path) -> None:
+    engine, manifest = load_bundle(copy)
+    save_bundle(copy, engine, name="new", data_fingerprint="", trained_on={})
+    assert inspect_bundle(copy)[0].name == "new"
+    assert [p.name for p in copy.parent.iterdir()] == ["model"]
+    assert manifest.threshold == engine.threshold_
+
+
+def test_only_our_own_types_are_trusted() -> None:
+    assert all(t.startswith("replycheck.classifier.") for t in bundle.TRUSTED)
