@@ -71,7 +71,7 @@ class Checker:
     def _chunk(self, items: Sequence[Reply], reasons: bool) -> list[Verdict]:
         batch, judged = self.judge(items)
         probability, unsure, details = decide(self.engine, batch, judged)
-        carried = _carried(self.engine, batch, judged) if reasons else [()] * len(items)
+        carried = _carried(self.engine, batch, judged, np.array(probability)) if reasons else [()] * len(items)
         best = judged.moves.argmax(axis=1)
         bounds = np.searchsorted(batch.sentence_text, np.arange(len(items) + 1)).tolist()
         start, end = batch.start.tolist(), batch.end.tolist()
@@ -112,7 +112,7 @@ def decide(
     says = ~np.array([m.side is Side.COURTESY for m in MOVES])[best]
     count = [np.bincount(text, weights=x, minlength=batch.texts) for x in (says, listens, pushes)]
     words = np.bincount(text, weights=judged.words, minlength=batch.texts)
-    asked, told = KINDS.index(MessageKind.REQUEST), KINDS.index(MessageKind.INPUT)
+    told, asked, social = (KINDS.index(k) for k in MessageKind)
     differs = (judged.readings[:, asked] >= t) != (judged.readings[:, told] >= t)
     with np.errstate(divide="ignore"):
         distance = np.abs(np.log(probability / (1 - probability)) - np.log(t / (1 - t)))
@@ -123,7 +123,8 @@ def decide(
         if strange := _out_of_domain(int(words[i]), float(judged.familiar[i])):
             reason, detail = UnsureReason.OUT_OF_DOMAIN, strange
         elif count[0][i] == 0:
-            reason, detail = UnsureReason.COURTESY_ONLY, "nothing remains once the courtesy is struck out"
+            if not (judged.known[i] and judged.kind[i].argmax() == social):
+                reason, detail = UnsureReason.COURTESY_ONLY, "nothing remains once the courtesy is struck out"
         elif referred[i]:
             pass
         elif differs[i] and not judged.known[i]:
@@ -152,8 +153,9 @@ def _out_of_domain(words: int, familiar: float) -> str:
     return ""
 
 
-def _carried(engine: Engine, batch: Batch, judged: Judgement) -> list[tuple[Reason, ...]]:
-    """For each reply the sentences without which its probability would be further from its label."""
+def _carried(engine: Engine, batch: Batch, judged: Judgement, decided: Floats) -> list[tuple[Reason, ...]]:
+    """For each reply the sentences without which its probability would be further from its label; `decided` are the
+    probabilities that the labels follow from."""
     chosen = _candidates(batch, judged)
     if not len(chosen):
         return [()] * batch.texts
@@ -172,7 +174,7 @@ def _carried(engine: Engine, batch: Batch, judged: Judgement) -> list[tuple[Reas
         judged.known[owner].astype(np.float32),
     )
     weight = judged.probability[owner] - without
-    sign = np.where(judged.probability[owner] >= engine.threshold_, 1.0, -1.0)
+    sign = np.where(decided[owner] >= engine.threshold_, 1.0, -1.0)
     found: list[list[Reason]] = [[] for _ in range(batch.texts)]
     best = judged.moves.argmax(axis=1)
     for k in np.argsort(-sign * weight, kind="stable"):

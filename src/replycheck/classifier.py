@@ -29,6 +29,12 @@ SIDE_OF_MOVE = np.array([[m.side is s for s in SIDES] for m in MOVES], dtype=np.
 """(moves, sides) indicator: probabilities of moves @ this = probabilities of sides."""
 
 
+_MARK = np.zeros(256, dtype=bool)
+_MARK[[features.lexicon.CODES[n] for n in "QUESTION EXCLAIM STOP COMMA COLON DASH QUOTE BRACKET BULLET SYMBOL".split()]] = True
+_WORDY = 0.6
+"""Share of words among the tokens of the least wordy prose."""
+
+
 class Vocabulary(BaseEstimator):
     """Which n-gram buckets of a view are kept: those seen in at least `min_groups` groups (writers' batches)."""
 
@@ -251,12 +257,16 @@ class MoveTagger(ClassifierMixin, BaseEstimator):
         return self
 
     def familiar(self, batch: Batch) -> Floats:
-        """(texts,) share of the telling words that stand in the corpus; 0 for a text without any."""
+        """(texts,) share of the words that stand in the corpus, less where marks outnumber words as they do in code;
+        0 for a text without words."""
         rows, found = features.buckets(batch, features.SINGLE_WORDS)
-        known = self.known_.columns(found) >= 0
+        mark = _MARK[batch.code[batch.word > 0]]
         text = batch.sentence_text[rows]
-        total = np.bincount(text, minlength=batch.texts)
-        return (np.bincount(text, weights=known, minlength=batch.texts) / np.maximum(total, 1)).astype(np.float32)
+        known = (self.known_.columns(found) >= 0) & ~mark
+        words = np.bincount(text, weights=~mark, minlength=batch.texts)
+        tokens = np.bincount(text, minlength=batch.texts)
+        share = np.bincount(text, weights=known, minlength=batch.texts) / np.maximum(words, 1)
+        return (share * np.minimum(1, words / np.maximum(tokens, 1) / _WORDY)).astype(np.float32)
 
     def readings(self, given: Inputs) -> Floats:
         """(kinds, sentences, moves) probabilities for each kind that a message may have, in the order of `KINDS`."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from replycheck.features import Batch, hash_word
 
 _PLACES = (
-    r"\b(?:911|999|112|000|988|9-8-8|116 ?123|13 11 14|samaritans|childline|lifeline|crisis (?:line|text|team|cent(?:re|er))|suicide (?:prevention|line)"
+    r"\b(?:(?:call|ring|dial|text|phone|contact|is|it's)\b[^.!?]{0,25}\b(?:911|999|112|000|988|9-8-8)|116 ?123|13 11 14|samaritans|childline|lifeline|crisis (?:line|text|team|cent(?:re|er))|suicide (?:prevention|line)"
     r"|emergency (?:services?|department|room|number)|ambulance|a\s?&\s?e\b|poison (?:control|cent(?:re|er)|line)|safeguarding|child protection"
     r"|domestic (?:abuse|violence)|women'?s (?:refuge|shelter)|rape crisis|campus police|(?:the|your) police|duty counsell?or|counsell?ing (?:service|team|cent(?:re|er))"
     r"|(?:see|speak (?:to|with)|talk (?:to|with)|ask|ring|call|contact|consult) (?:a|an|your|the) (?:doctor|gp|g\.p\.|nurse|pharmacist|physician|midwife|therapist"
@@ -26,7 +26,6 @@ _SENDS = (
     r"\b(?:call|ring|dial|text|phone|speak|talk|go|see|contact|reach|ask|consult|report|tell|told|rang|called|walk|get|is there|are there|can help"
     r"|please|advice|open|answer\w*|number|on)\b"
 )
-_NOT_NEEDED = re.compile(r"\b(?:fax|room|order|item|call) (?:no\.?|number) ?(?:911|999|112|000)\b", re.I)
 _PLACE = re.compile(_PLACES, re.I)
 _SEND = re.compile(_SENDS, re.I)
 _TRIGGER_HASHES = np.array(
@@ -42,7 +41,7 @@ _TRIGGER_HASHES = np.array(
 def must_be_made(sentence: str) -> bool:
     """Whether the sentence refers somebody to help that a library worker may not replace."""
     sentence = sentence[:2000]
-    return bool(_PLACE.search(sentence) and _SEND.search(sentence)) and not _NOT_NEEDED.search(sentence)
+    return bool(_PLACE.search(sentence) and _SEND.search(sentence))
 
 
 def referrals(batch: Batch, texts: Sequence[str]) -> NDArray[np.bool_]:

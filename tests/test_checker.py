@@ -1,0 +1,242 @@
+"""From text to verdict: what must hold for any text, and for the pairs that fix the boundary."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from replycheck.checker import Checker
+from replycheck.codebook import Label, MessageKind, Move, Side, UnsureReason
+from replycheck.corpus import Example
+from replycheck.errors import UsageError
+from replycheck.referral import must_be_made
+from replycheck.reply import Reply, Verdict
+
+CAMERAS = "We have cameras to borrow at the tech desk!"
+NOTHING_TO_FILM_ON = "My students can't film their projects, they've nothing to film on."
+
+
+def same(a: Verdict, b: Verdict) -> bool:
+    """Same verdict but for the last bits that another batch's sums may turn."""
+    return (
+        (a.label, a.unsure_reason, a.message_kind) == (b.label, b.unsure_reason, b.message_kind)
+        and abs(a.probability - b.probability) < 1e-5
+        and [(s.start, s.end, s.move) for s in a.sentences] == [(s.start, s.end, s.move) for s in b.sentences]
+    )
+
+
+# --- the pairs of the codebook ---------------------------------------------------------------------------------
+
+
+def test_the_same_reply_turns_with_the_message(checker: Checker) -> None:
+    told = checker.check(CAMERAS, NOTHING_TO_FILM_ON)
+    asked = checker.check(CAMERAS, "Do you lend cameras?")
+    assert (told.message_kind, told.label) == (MessageKind.INPUT, Label.PUSHING)
+    assert (asked.message_kind, asked.label) == (MessageKind.REQUEST, Label.LISTENING)
+    assert asked.sentences[0].move is Move.ANSWERS
+
+
+@pytest.mark.parametrize(
+    ("message", "reply", "label"),
+    [
+        (
+            NOTHING_TO_FILM_ON,
+            "I love that you have them filming. What should they take away from it, and what have they tried so far? "
+            "If it suits you I could walk you through what the tech desk lends.",
+            Label.LISTENING,
+        ),
+        (
+            "The catalogue hides the e-books.",
+            "Thank you so much for your feedback, we value it! Please complete our survey.",
+            Label.PUSHING,
+        ),
+        (
+            "The catalogue hides the e-books.",
+            "I just tried your search and I see it: they sit under a closed tab. I'm writing to the systems team today and "
+            "will send you what they say.",
+            Label.LISTENING,
+        ),
+        ("We need more quiet space.", "Why not stand for the student committee? They advise on spaces.", Label.PUSHING),
+        (
+            "We need more quiet space.",
+            "That's fair. What does a good study spot look like for you, and when is it that you can't find one?",
+            Label.LISTENING,
+        ),
+        (
+            "Sunday closing makes it impossible for me.",
+            "I'm sorry, we can't open Sundays this year: two posts are unfilled and the budget's set in May. Would a Saturday "
+            "evening help at all, or is it Sunday that matters?",
+            Label.LISTENING,
+        ),
+        (
+            "Sunday closing makes it impossible for me.",
+            "Unfortunately library hours are set by policy and published on our website.",
+            Label.PUSHING,
+        ),
+    ],
+)
+def test_pairs_that_fix_the_boundary(checker: Checker, message: str, reply: str, label: Label) -> None:
+    assert checker.check(reply, message).label is label
+
+
+# --- unsure, and why -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reply", "message", "reason"),
+    [
+        ("Thanks.", "The lights flicker on level 3.", UnsureReason.COURTESY_ONLY),
+        (CAMERAS, None, UnsureReason.MESSAGE_MISSING),
+        ("😀", "The lights flicker on level 3.", UnsureReason.OUT_OF_DOMAIN),
+        (
+            "Vielen Dank für Ihre Nachricht, die Öffnungszeiten wurden leider im Frühjahr gekürzt.",
+            "The hours are bad.",
+            UnsureReason.OUT_OF_DOMAIN,
+        ),
+        (
+            "def main():\n    parser = argparse.ArgumentParser()\n    for x in range(10):\n        print(x ** 2, xs[i:j])",
+            None,
+            UnsureReason.OUT_OF_DOMAIN,
+        ),
+    ],
+)
+def test_unsure_says_why(checker: Checker, reply: str, message: str | None, reason: UnsureReason) -> None:
+    assert checker.check(reply, message).unsure_reason is reason
+
+
+def test_no_message_no_kind(checker: Checker) -> None:
+    for blank in (None, "", "  \n"):
+        verdict = checker.check(CAMERAS, blank)
+        assert verdict.message_kind is None
+        assert verdict.message_kind_probability is None
+
+
+# --- referrals that must be made -------------------------------------------------------------------------------
+
+REFERRALS = [
+    "If you might hurt yourself, please call 988 now, at any hour.",
+    "Please call 999 and ask for an ambulance.",
+    "You can talk to the Samaritans on 116 123, day or night.",
+    "I have told our safeguarding lead, and she will ring you today.",
+    "I'm a librarian, so please ask a pharmacist before you take both.",
+    "This needs a person trained in law: the law centre can help, and it is free.",
+    "The counselling service can see you this afternoon.",
+]
+
+
+@pytest.mark.parametrize("sentence", REFERRALS)
+@pytest.mark.parametrize("message", ["I can't go on.", "Where can I get help?", None])
+def test_a_referral_that_must_be_made_is_never_flagged(checker: Checker, sentence: str, message: str | None) -> None:
+    verdict = checker.check(sentence, message)
+    assert verdict.label is Label.LISTENING
+    assert Move.HANDS_OVER in {s.move for s in verdict.sentences}
+    assert checker.check(f"You should always contact the right office. {sentence}", message).label is Label.LISTENING
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Please ask at the desk.",
+        "Contact circulation for that.",
+        "The law collection is on level 4.",
+        "Our medical databases are listed online.",
+        "Item 999 is on hold for you.",
+        "Use the doctoral reading room.",
+    ],
+)
+def test_other_referrals_are_not(sentence: str) -> None:
+    assert not must_be_made(sentence)
+
+
+# --- any text --------------------------------------------------------------------------------------------------
+
+ODD = [
+    "a", "?", "😀", "\x00", "\ud800", "שלום עולם, הספרייה פתוחה", "<b>Hi</b> <script>x</script>", "a" * 50_000, "( " * 20_000,
+    "<" * 20_000, "http://" * 3000, "\n" * 10_000, "x\n" * 10_000, ". " * 20_000, "We're open. " * 5000, "\u202e" + "olleh",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
+def test_odd_texts_get_a_verdict(checker: Checker, text: str) -> None:
+    verdict = checker.check(text, text[:500])
+    assert 0 <= verdict.probability <= 1
+    for s in verdict.sentences:
+        assert text[s.start : s.end].strip()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=120), st.none() | st.text(max_size=60)), max_size=6))
+def test_one_is_a_batch_of_one(checker: Checker, pairs: list[tuple[str, str | None]]) -> None:
+    items = [Reply(*pair) for pair in pairs]
+    for item, verdict in zip(items, checker.check_many(items), strict=True):
+        assert same(checker.check(item), verdict)
+
+
+def test_the_batch_an_item_stands_in_does_not_matter(checker: Checker, training: list[Example]) -> None:
+    items = [Reply(e.reply, e.patron_message or None) for e in training[:120]]
+    for alone, among in zip((checker.check(i) for i in items), checker.check_many(items), strict=True):
+        assert same(alone, among)
+
+
+def test_reasons_are_not_needed_for_the_verdict(checker: Checker, training: list[Example]) -> None:
+    items = [Reply(e.reply, e.patron_message or None) for e in training[:60]]
+    without = checker.check_many(items, reasons=False)
+    assert all(same(a, b) for a, b in zip(checker.check_many(items), without, strict=True))
+    assert not any(v.reasons for v in without)
+
+
+def test_reasons_lie_in_the_text_and_point_to_the_label(checker: Checker, training: list[Example]) -> None:
+    verdicts = checker.check_many([Reply(e.reply, e.patron_message or None) for e in training[:200]])
+    seen = 0
+    for v in verdicts:
+        spans = {(s.start, s.end) for s in v.sentences}
+        for r in v.reasons:
+            seen += 1
+            assert (r.start, r.end) in spans
+            assert (r.weight > 0) == (v.label is Label.PUSHING)
+            assert r.move.side is not Side.COURTESY or v.unsure or abs(r.weight) > 0
+    assert seen > 100
+
+
+def test_a_reason_is_what_leaving_the_sentence_out_changes(checker: Checker) -> None:
+    text = "Our catalogue is considered easy to use by most readers. You can find guides on our website."
+    verdict = checker.check(text, "The catalogue hides the e-books.")
+    batch, judged = checker.judge([Reply(text, "The catalogue hides the e-books.")])
+    reason = verdict.reasons[0]
+    s = [i for i in range(batch.sentences) if batch.start[i] == reason.start][0]
+    rest = np.array([i for i in range(batch.sentences) if i != s])
+    without, _ = checker.engine.weigh(
+        judged.tagged[:, rest], judged.words[rest], batch.sentence_text[rest], judged.kind, judged.known.astype(np.float32)
+    )
+    assert reason.weight == pytest.approx(verdict.probability - without[0], abs=1e-6)
+
+
+def test_added_courtesy_does_not_turn_the_label(checker: Checker, training: list[Example]) -> None:
+    items = [e for e in training if e.patron_message][:150]
+    plain = checker.check_many([Reply(e.reply, e.patron_message) for e in items])
+    polite = checker.check_many(
+        [Reply(f"Hello,\n\n{e.reply.strip()}\n\nBest wishes,\nAna", e.patron_message) for e in items]
+    )
+    turned = sum(a.label is not b.label for a, b in zip(plain, polite, strict=True) if not (a.unsure or b.unsure))
+    assert turned <= 1
+
+
+def test_what_is_not_text_is_refused(checker: Checker) -> None:
+    with pytest.raises(UsageError, match="must be text, found int"):
+        checker.check_many([Reply(3)])  # type: ignore[arg-type]
+
+
+def test_nothing_in_nothing_out(checker: Checker) -> None:
+    assert checker.check_many([]) == []
+
+
+def test_advice_is_tied_to_sentences_and_only_given_where_it_helps(checker: Checker) -> None:
+    pushed = checker.check("Unfortunately library hours are set by policy and published on our website.", "Sunday closing hurts.")
+    heard = checker.check("I've asked Sam to mend it and I'll write to you on Friday.", "The lamp at my desk is broken again!")
+    assert pushed.advice
+    assert heard.advice == ()
+    spans = {(s.start, s.end) for s in pushed.sentences}
+    assert {(a.start, a.end) for a in pushed.advice if a.start is not None} <= spans
+    assert all(a.citation and a.question and a.suggestion for a in pushed.advice)
