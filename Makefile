@@ -39,6 +39,9 @@ train: $(READY) ## train models/default from data/, evaluate it, render its card
 evaluate: $(READY) ## evaluate the shipped model on the development and test batches
 	$(BIN)/replycheck evaluate
 
+corpus: $(READY) ## check data/ and bring its counts and hard items up to date
+	$(BIN)/replycheck corpus --write
+
 bench: $(READY) ## time one check, many checks and the start of the command line
 	$(BIN)/python tests/bench.py
 

@@ -53,6 +53,11 @@ def test_headers_agree_with_where_a_batch_lies(data: Path) -> None:
             assert header.brief
 
 
+def test_the_datasheet_counts_what_is_there(data: Path) -> None:
+    sheet = (data / "DATASHEET.md").read_text(encoding="utf-8")
+    assert corpus.COUNTS_BEGIN + corpus.counts(data) + corpus.COUNTS_END in sheet
+
+
 def test_no_batch_is_in_two_splits(splits: dict[str, list[Example]]) -> None:
     batches = Counter(b for examples in splits.values() for b in {e.batch for e in examples})
     assert set(batches.values()) == {1}

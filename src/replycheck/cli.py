@@ -364,5 +364,27 @@ def evaluate(
     print(json.dumps(record, indent=2, ensure_ascii=False))
 
 
+@app.command()
+def corpus(
+    data: Data = None,
+    write: Annotated[bool, typer.Option(help="Bring `hard` and the datasheet's counts up to date.")] = False,
+) -> None:
+    """Check a corpus folder: format, near-duplicates, counts."""
+    from replycheck.corpus import SPLITS, counts, near_duplicates, problems, read_split, refresh
+    from replycheck.errors import CorpusError
+    from replycheck.evaluation import hard_items
+    from replycheck.settings import shipped
+
+    data = data or shipped("data")
+    examples = [e for split in SPLITS for e in read_split(data, split)]
+    found = problems(examples)
+    found += [f"{a} and {b} are near-duplicates ({alike})" for a, b, alike in near_duplicates(examples)]
+    if found:
+        raise CorpusError("; ".join(found), file=data)
+    if write:
+        refresh(data, hard_items(examples))
+    print(counts(data))
+
+
 if __name__ == "__main__":
     main()

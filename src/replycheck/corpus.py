@@ -336,6 +336,52 @@ def opening(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(text.lower())[:4])
 
 
+# --- what stands in the datasheet --------------------------------------------------------------------------------
+
+COUNTS_BEGIN, COUNTS_END = "<!-- counts -->\n", "\n<!-- end of counts -->"
+
+
+def counts(data: Path) -> str:
+    """The datasheet's table of what the corpus holds, as Markdown."""
+    rows = []
+    for split in SPLITS:
+        examples = read_split(data, split)
+        by_register = Counter(e.register for e in examples)
+        rows.append(
+            [
+                split,
+                len({e.batch for e in examples}),
+                len(examples),
+                *(by_register[r] for r in REGISTERS),
+                sum(e.pushing for e in examples),
+                len({e.pair for e in examples if e.pair}),
+                sum(len(e.sentences) for e in examples),
+                sum(e.contested for e in examples),
+                sum(e.hard for e in examples),
+            ]
+        )
+    rows.append(["all", *(sum(column) for column in zip(*(r[1:] for r in rows), strict=True))])
+    head = ["split", "batches", "replies", *REGISTERS, "pushing", "pairs", "sentences", "contested", "hard"]
+    lines = [head, ["---"] * len(head), *rows]
+    table = "\n".join("| " + " | ".join(f"{c:,}" if isinstance(c, int) else c for c in line) + " |" for line in lines)
+    kinds = Counter(m.message_kind for m in read_messages(data))
+    spoken = ", ".join(f"{kinds[k]:,} {k}" for k in MessageKind)
+    return f"{table}\n\nMessages on their own: {sum(kinds.values()):,} ({spoken})."
+
+
+def refresh(data: Path, hard: set[str]) -> None:
+    """Write `hard` into the batch files and the counts into the datasheet."""
+    for split in SPLITS:
+        for file in sorted((data / split).glob("*.jsonl")):
+            head, *items = file.read_text(encoding="utf-8").splitlines()
+            records = [json.loads(line) for line in items]
+            lines = [head, *(json.dumps({**r, "hard": r["id"] in hard}, ensure_ascii=False) for r in records)]
+            file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    sheet = data / "DATASHEET.md"
+    before, _, rest = sheet.read_text(encoding="utf-8").partition(COUNTS_BEGIN)
+    sheet.write_text(before + COUNTS_BEGIN + counts(data) + COUNTS_END + rest.partition(COUNTS_END)[2], encoding="utf-8")
+
+
 # --- labelled tables, and the log of the test batches ------------------------------------------------------------
 
 
