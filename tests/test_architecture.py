@@ -58,7 +58,11 @@ def test_the_checker_never_imports_training_nor_anything_fastapi() -> None:
             seen.add(name)
             todo += imports(SRC / f"{name}.py", late=True)
     assert not seen & {"training", "evaluation", "cli", "corpus"}
-    assert not [f for f in SRC.rglob("*.py") if "fastapi" in f.read_text(encoding="utf-8").lower().replace("fastapi service", "")]
+    assert not [
+        f
+        for f in SRC.rglob("*.py")
+        if "fastapi" in f.read_text(encoding="utf-8").lower().replace("fastapi service", "")
+    ]
 
 
 def test_only_the_command_line_prints() -> None:

@@ -205,10 +205,14 @@ def test_a_reason_is_what_leaving_the_sentence_out_changes(checker: Checker) -> 
     verdict = checker.check(text, "The catalogue hides the e-books.")
     batch, judged = checker.judge([Reply(text, "The catalogue hides the e-books.")])
     reason = verdict.reasons[0]
-    s = [i for i in range(batch.sentences) if batch.start[i] == reason.start][0]
+    s = next(i for i in range(batch.sentences) if batch.start[i] == reason.start)
     rest = np.array([i for i in range(batch.sentences) if i != s])
     without, _ = checker.engine.weigh(
-        judged.tagged[:, rest], judged.words[rest], batch.sentence_text[rest], judged.kind, judged.known.astype(np.float32)
+        judged.tagged[:, rest],
+        judged.words[rest],
+        batch.sentence_text[rest],
+        judged.kind,
+        judged.known.astype(np.float32),
     )
     assert reason.weight == pytest.approx(verdict.probability - without[0], abs=1e-6)
 
@@ -233,8 +237,12 @@ def test_nothing_in_nothing_out(checker: Checker) -> None:
 
 
 def test_advice_is_tied_to_sentences_and_only_given_where_it_helps(checker: Checker) -> None:
-    pushed = checker.check("Unfortunately library hours are set by policy and published on our website.", "Sunday closing hurts.")
-    heard = checker.check("I've asked Sam to mend it and I'll write to you on Friday.", "The lamp at my desk is broken again!")
+    pushed = checker.check(
+        "Unfortunately library hours are set by policy and published on our website.", "Sunday closing hurts."
+    )
+    heard = checker.check(
+        "I've asked Sam to mend it and I'll write to you on Friday.", "The lamp at my desk is broken again!"
+    )
     assert pushed.advice
     assert heard.advice == ()
     spans = {(s.start, s.end) for s in pushed.sentences}

@@ -157,7 +157,9 @@ def test_kind_without_majority_is_the_writers() -> None:
 def test_fingerprint_ignores_order_and_sees_a_label(training: list[Example]) -> None:
     some = training[:20]
     assert corpus.fingerprint(some) == corpus.fingerprint(some[::-1])
-    changed = [Example(**{**{f: getattr(some[0], f) for f in Example.__slots__}, "label": P if some[0].label is L else L})]
+    changed = [
+        Example(**{**{f: getattr(some[0], f) for f in Example.__slots__}, "label": P if some[0].label is L else L})
+    ]
     assert corpus.fingerprint(some) != corpus.fingerprint(changed + some[1:])
 
 
@@ -167,7 +169,10 @@ def test_fingerprint_ignores_order_and_sees_a_label(training: list[Example]) -> 
         ("{", "row 2: not JSON"),
         ("[]", "row 2: expected a JSON object"),
         ('{"id": "x", "batch": "b", "reply": "", "label": "listening"}', "row 2, column 'reply': missing or empty"),
-        ('{"id": "x", "batch": "b", "reply": "r", "label": "good"}', "row 2, column 'label': found 'good', allowed: listening"),
+        (
+            '{"id": "x", "batch": "b", "reply": "r", "label": "good"}',
+            "row 2, column 'label': found 'good', allowed: listening",
+        ),
     ],
 )
 def test_a_faulty_line_is_named(tmp_path: Path, line: str, says: str) -> None:

@@ -36,7 +36,11 @@ def test_every_target_named_is_there() -> None:
 def test_the_documented_json_is_the_verdicts() -> None:
     from replycheck import load
 
-    found = load(ROOT / "models" / "default").check("Please fill in our survey.", "The catalogue hides the e-books.").to_dict()
+    found = (
+        load(ROOT / "models" / "default")
+        .check("Please fill in our survey.", "The catalogue hides the e-books.")
+        .to_dict()
+    )
     text = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `([a-z_]+)", text, re.M))
     assert documented == set(found)

@@ -32,7 +32,10 @@ TEXTS = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=25).map(" ".j
         ("See https://example.org/a.b?c=d. Then ring.", ["See https://example.org/a.b?c=d.", "Then ring."]),
         ("Well… maybe not. Really?! Yes!", ["Well… maybe not.", "Really?!", "Yes!"]),
         ("Done 🎉 Enjoy it", ["Done 🎉", "Enjoy it"]),
-        ("It's mended.\nBest wishes,\nPriya\nHead of Lending", ["It's mended.", "Best wishes,\nPriya\nHead of Lending"]),
+        (
+            "It's mended.\nBest wishes,\nPriya\nHead of Lending",
+            ["It's mended.", "Best wishes,\nPriya\nHead of Lending"],
+        ),
         ("I can't. The lift is out.", ["I can't.", "The lift is out."]),
         ("So do I. Sam does too.", ["So do I.", "Sam does too."]),
     ],

@@ -76,7 +76,10 @@ def _settled(skops_file: bytes) -> bytes:
         for new, old in sorted(members):
             content = schema.encode() if old == "schema.json" else source.read(old)
             archive.writestr(
-                zipfile.ZipInfo(new, (1980, 1, 1, 0, 0, 0)), content, compress_type=zipfile.ZIP_DEFLATED, compresslevel=6
+                zipfile.ZipInfo(new, (1980, 1, 1, 0, 0, 0)),
+                content,
+                compress_type=zipfile.ZIP_DEFLATED,
+                compresslevel=6,
             )
     return target.getvalue()
 
@@ -94,7 +97,7 @@ def save_bundle(
     import numpy
     import sklearn
     import skops
-    import spacy
+    from spacy.about import __version__ as spacy_version
     from skops import io as skops_io
 
     from replycheck import __version__
@@ -118,7 +121,7 @@ def save_bundle(
             "numpy": numpy.__version__,
             "scikit-learn": sklearn.__version__,
             "skops": skops.__version__,
-            "spacy": spacy.__version__,
+            "spacy": spacy_version,
         },
         files={n: {"sha256": _sha256(c), "bytes": len(c)} for n, c in contents.items()},
     )
@@ -203,7 +206,9 @@ def inspect_bundle(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
     for name, said in manifest.files.items():
         content = _read(folder / name)
         if len(content) != said["bytes"]:
-            raise BundleError(folder / name, f"truncated or changed: {len(content)} bytes, the manifest says {said['bytes']}")
+            raise BundleError(
+                folder / name, f"truncated or changed: {len(content)} bytes, the manifest says {said['bytes']}"
+            )
         if _sha256(content) != said["sha256"]:
             raise BundleError(folder / name, "changed: its hash is not the manifest's")
         contents[name] = content

@@ -28,7 +28,10 @@ def render(record: Record, manifest: Manifest) -> str:
         "- Replies in other languages than English, or outside the exchange of a patron and an organisation.\n"
         "- Reading the score as the quality of an answer: a listening reply may be wrong, a pushing one true.",
         "## Label, on writers it has not seen",
-        *(_split(name, record.get(split)) for split, name in (("dev", "Development batches"), ("test", "Test batches"))),
+        *(
+            _split(name, record.get(split))
+            for split, name in (("dev", "Development batches"), ("test", "Test batches"))
+        ),
         "## Trained anew without each fold of training batches",
         _cross(record.get("cross_validation")),
         "## Moves, message kind, pairs",
@@ -122,7 +125,16 @@ def _steps(record: Record) -> str:
                 ]
             )
     return _table(
-        ["batches", "kind macro-F1", "move macro-F1", "side macro-F1", "sentence boundary F1", "pairs", "both sides right"], rows
+        [
+            "batches",
+            "kind macro-F1",
+            "move macro-F1",
+            "side macro-F1",
+            "sentence boundary F1",
+            "pairs",
+            "both sides right",
+        ],
+        rows,
     )
 
 

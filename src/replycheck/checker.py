@@ -96,9 +96,7 @@ class Checker:
         ]
 
 
-def decide(
-    engine: Engine, batch: Batch, judged: Judgement
-) -> tuple[list[float], list[UnsureReason | None], list[str]]:
+def decide(engine: Engine, batch: Batch, judged: Judgement) -> tuple[list[float], list[UnsureReason | None], list[str]]:
     """(probability, unsure reason, its detail in words) of each reply; the label follows from probability and threshold."""
     t = engine.threshold_
     probability = judged.probability.astype(np.float64)
@@ -134,9 +132,7 @@ def decide(
             reason, detail = UnsureReason.MESSAGE_UNCLEAR, "it hangs on whether the message tells or asks something"
         elif distance[i] < engine.band_:
             reason, detail = UnsureReason.NEAR_THRESHOLD, "the probability is close to the threshold"
-        elif (
-            probability[i] < t and judged.kind[i].argmax() == told and count[1][i] == 0 and count[2][i] == 0
-        ):
+        elif probability[i] < t and judged.kind[i].argmax() == told and count[1][i] == 0 and count[2][i] == 0:
             reason, detail = UnsureReason.INFORMS_ONLY, "it informs, and takes nothing up, asks nothing, owns nothing"
         reasons.append(reason)
         details.append(detail)

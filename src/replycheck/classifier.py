@@ -17,7 +17,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
-from replycheck import features
+from replycheck import features, lexicon
 from replycheck.codebook import MessageKind, Move, Side
 from replycheck.features import Batch, Floats, Ints
 
@@ -30,7 +30,12 @@ SIDE_OF_MOVE = np.array([[m.side is s for s in SIDES] for m in MOVES], dtype=np.
 
 
 _MARK = np.zeros(256, dtype=bool)
-_MARK[[features.lexicon.CODES[n] for n in "QUESTION EXCLAIM STOP COMMA COLON DASH QUOTE BRACKET BULLET SYMBOL".split()]] = True
+_MARK[
+    [
+        lexicon.CODES[n]
+        for n in ["QUESTION", "EXCLAIM", "STOP", "COMMA", "COLON", "DASH", "QUOTE", "BRACKET", "BULLET", "SYMBOL"]
+    ]
+] = True
 _WORDY = 0.6
 """Share of words among the tokens of the least wordy prose."""
 
@@ -81,7 +86,7 @@ class Inputs:
 
 
 def _telling(batch: Batch) -> NDArray[np.bool_]:
-    codes = [features.lexicon.CODES[n] for n in ("WORD", "NAME", "PLURAL", "ED", "ING", "SERVICE", "CHANNEL", "FEEL")]
+    codes = [lexicon.CODES[n] for n in ("WORD", "NAME", "PLURAL", "ED", "ING", "SERVICE", "CHANNEL", "FEEL")]
     keep = np.zeros(256, dtype=bool)
     keep[codes] = True
     return keep[batch.code]
@@ -154,8 +159,7 @@ class MessageKindClassifier(ClassifierMixin, BaseEstimator):
         for view, vocabulary in zip((features.WORDS, features.DELEXICALISED), self.vocabularies_, strict=True):
             rows, found = features.buckets(batch, view, batch.sentence_text)
             parts.append(
-                0.5
-                * features.indicator(rows, vocabulary.columns(found), (batch.texts, len(vocabulary.kept_)))
+                0.5 * features.indicator(rows, vocabulary.columns(found), (batch.texts, len(vocabulary.kept_)))
             )
         return sparse.hstack(parts, format="csr", dtype=np.float32)
 
@@ -183,7 +187,7 @@ class MessageKindClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _softmax(log_odds: Floats) -> Floats:
-    power = np.exp(log_odds - log_odds.max(axis=-1, keepdims=True))
+    power: Floats = np.exp(log_odds - log_odds.max(axis=-1, keepdims=True))
     power /= power.sum(axis=-1, keepdims=True)
     return power
 
@@ -217,8 +221,7 @@ class MoveTagger(ClassifierMixin, BaseEstimator):
         for (view, weight), vocabulary in zip(self.VIEWS, self.vocabularies_, strict=True):
             owner, found = features.buckets(given.batch, view)
             parts.append(
-                np.float32(weight)
-                * features.indicator(owner, vocabulary.columns(found), (rows, len(vocabulary.kept_)))
+                np.float32(weight) * features.indicator(owner, vocabulary.columns(found), (rows, len(vocabulary.kept_)))
             )
         return sparse.hstack(parts, format="csr", dtype=np.float32)
 
@@ -231,7 +234,13 @@ class MoveTagger(ClassifierMixin, BaseEstimator):
         return np.concatenate([2 * one_hot, cues * asked], axis=1).astype(np.float32)
 
     def fit(
-        self, given: Inputs, kind: Ints, moves: Ints, groups: Ints, weight: Floats | None = None, rows: Ints | None = None
+        self,
+        given: Inputs,
+        kind: Ints,
+        moves: Ints,
+        groups: Ints,
+        weight: Floats | None = None,
+        rows: Ints | None = None,
     ) -> MoveTagger:
         """`kind` of each sentence's message, the numbers of its move and group; `rows` picks the sentences learned from
         (a sentence may be named twice, with two moves and two weights)."""
@@ -348,7 +357,8 @@ class LabelHead(ClassifierMixin, BaseEstimator):
 
     def decision_function(self, summary: Floats, kind: Ints, known: Floats) -> Floats:
         """Log-odds of pushing."""
-        return self.matrix(summary, kind, known) @ self.coef_ + np.float32(self.intercept_)
+        found: Floats = self.matrix(summary, kind, known) @ self.coef_ + np.float32(self.intercept_)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,9 +426,7 @@ class Engine(BaseEstimator):
             familiar=self.tagger_.familiar(reply),
         )
 
-    def weigh(
-        self, tagged: Floats, words: Floats, text: Ints, kind: Floats, known: Floats
-    ) -> tuple[Floats, Floats]:
+    def weigh(self, tagged: Floats, words: Floats, text: Ints, kind: Floats, known: Floats) -> tuple[Floats, Floats]:
         """(probability, (texts, kinds) probability under each reading) from the moves under each reading."""
         summary = summarise(tagged, words, text, len(known))
         found = np.empty((len(known), len(KINDS)), dtype=np.float32)

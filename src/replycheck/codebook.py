@@ -88,7 +88,9 @@ class MoveEntry(Entry):
 
 
 POST = "“It's Best To Make the Most Of This” (library blog, 3 September 2015)"
-RUSA = "RUSA, Guidelines for Behavioral Performance of Reference and Information Service Providers, “Listening/Inquiring”"
+RUSA = (
+    "RUSA, Guidelines for Behavioral Performance of Reference and Information Service Providers, “Listening/Inquiring”"
+)
 RUSA_FOLLOW_UP = (
     "RUSA, Guidelines for Behavioral Performance of Reference and Information Service Providers, “Follow-up”"
 )

@@ -349,7 +349,6 @@ def counts(data: Path) -> str:
         by_register = Counter(e.register for e in examples)
         rows.append(
             [
-                split,
                 len({e.batch for e in examples}),
                 len(examples),
                 *(by_register[r] for r in REGISTERS),
@@ -360,10 +359,10 @@ def counts(data: Path) -> str:
                 sum(e.hard for e in examples),
             ]
         )
-    rows.append(["all", *(sum(column) for column in zip(*(r[1:] for r in rows), strict=True))])
+    rows.append([sum(column) for column in zip(*rows, strict=True)])
     head = ["split", "batches", "replies", *REGISTERS, "pushing", "pairs", "sentences", "contested", "hard"]
-    lines = [head, ["---"] * len(head), *rows]
-    table = "\n".join("| " + " | ".join(f"{c:,}" if isinstance(c, int) else c for c in line) + " |" for line in lines)
+    body = [[name, *(f"{c:,}" for c in row)] for name, row in zip((*SPLITS, "all"), rows, strict=True)]
+    table = "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *body])
     kinds = Counter(m.message_kind for m in read_messages(data))
     spoken = ", ".join(f"{kinds[k]:,} {k}" for k in MessageKind)
     return f"{table}\n\nMessages on their own: {sum(kinds.values()):,} ({spoken})."
@@ -379,7 +378,9 @@ def refresh(data: Path, hard: set[str]) -> None:
             file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     sheet = data / "DATASHEET.md"
     before, _, rest = sheet.read_text(encoding="utf-8").partition(COUNTS_BEGIN)
-    sheet.write_text(before + COUNTS_BEGIN + counts(data) + COUNTS_END + rest.partition(COUNTS_END)[2], encoding="utf-8")
+    sheet.write_text(
+        before + COUNTS_BEGIN + counts(data) + COUNTS_END + rest.partition(COUNTS_END)[2], encoding="utf-8"
+    )
 
 
 # --- labelled tables, and the log of the test batches ------------------------------------------------------------
@@ -388,14 +389,19 @@ def refresh(data: Path, hard: set[str]) -> None:
 def read_labelled_table(path: Path) -> list[Example]:
     """Examples of a batch file, or of a table with columns `reply` and `label` (and, if there, `patron_message`,
     `message_kind`, `group`, `pair`); every faulty cell is named, all at once."""
-    if path.suffix.lower() == ".jsonl" and '"annotations"' in path.read_text(encoding="utf-8", errors="replace")[:20000]:
+    if (
+        path.suffix.lower() == ".jsonl"
+        and '"annotations"' in path.read_text(encoding="utf-8", errors="replace")[:20000]
+    ):
         return read_batch(path)[1]
     from replycheck.tables import FIRST_ROW, read_table
 
     table = read_table(path)
     for column in ("reply", "label"):
         if column not in table.columns:
-            raise CorpusError(f"no such column; there are {', '.join(map(str, table.columns))}", file=path, column=column)
+            raise CorpusError(
+                f"no such column; there are {', '.join(map(str, table.columns))}", file=path, column=column
+            )
     faults: list[str] = []
     found: list[Example] = []
     first = FIRST_ROW[path.suffix.lower()]
@@ -436,6 +442,10 @@ def log_opening(data: Path, model_version: str) -> None:
 
     log = data / "test" / OPENINGS
     line = f"| {datetime.now(UTC):%Y-%m-%d} | {model_version} |\n"
-    text = log.read_text(encoding="utf-8") if log.exists() else "# Openings of the test batches\n\n| day | model |\n| --- | --- |\n"
+    text = (
+        log.read_text(encoding="utf-8")
+        if log.exists()
+        else "# Openings of the test batches\n\n| day | model |\n| --- | --- |\n"
+    )
     if line not in text:
         log.write_text(text + line, encoding="utf-8")

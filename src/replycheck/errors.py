@@ -1,11 +1,11 @@
 """Every error that replycheck raises on purpose.
 
-    ReplycheckError
-    ├── UsageError           the call itself is wrong (exit code 2)
-    ├── UnreadableInput      some input can't be read: file, row and column are named (exit code 3)
-    │   └── CorpusError      labelled examples that break the corpus format
-    ├── BundleError          a model folder that is changed, truncated, foreign or newer (exit code 3)
-    └── TooLong              a text over the size limit of the edge it came in by (exit code 3)
+ReplycheckError
+├── UsageError           the call itself is wrong (exit code 2)
+├── UnreadableInput      some input can't be read: file, row and column are named (exit code 3)
+│   └── CorpusError      labelled examples that break the corpus format
+├── BundleError          a model folder that is changed, truncated, foreign or newer (exit code 3)
+└── TooLong              a text over the size limit of the edge it came in by (exit code 3)
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from replycheck.bundle import Manifest
 from replycheck.checker import Checker
 from replycheck.classifier import KINDS, MOVES
 from replycheck.codebook import Label
-from replycheck.corpus import Example, LabelledMessage, fingerprint, read_messages, read_split
+from replycheck.corpus import Annotation, Example, LabelledMessage, fingerprint, read_messages, read_split
 from replycheck.errors import UsageError
 from replycheck.reply import Reply, Verdict
 from replycheck.training import BASE_RATE, align, folds, rate_weights, train
@@ -144,14 +144,14 @@ def move_figures(checker: Checker, examples: Sequence[Example]) -> Record:
     firsts = {(i, e.sentences[0].start) for i, e in enumerate(examples) if e.sentences}
     found = set(zip(batch.sentence_text.tolist(), batch.start.tolist(), strict=True)) - firsts
     common = len(gold & found)
-    confusion = Counter(
-        (str(MOVES[a]), str(MOVES[b])) for a, b in zip(move[seen], called[seen], strict=True) if a != b
-    )
+    confusion = Counter((str(MOVES[a]), str(MOVES[b])) for a, b in zip(move[seen], called[seen], strict=True) if a != b)
     return {
         "sentences": int(seen.sum()),
         "move_macro_f1": round(float(f1_score(move[seen], called[seen], average="macro", zero_division=0)), 3),
         "move_accuracy": round(float((move[seen] == called[seen]).mean()), 3),
-        "side_macro_f1": round(float(f1_score(side[move[seen]], side[called[seen]], average="macro", zero_division=0)), 3),
+        "side_macro_f1": round(
+            float(f1_score(side[move[seen]], side[called[seen]], average="macro", zero_division=0)), 3
+        ),
         "boundary_f1": round(2 * common / (len(gold) + len(found)), 3) if gold or found else None,
         "most_confused": [{"was": a, "called": b, "times": n} for (a, b), n in confusion.most_common(8)],
     }
@@ -189,7 +189,7 @@ def agreement(examples: Iterable[Example]) -> Record:
     felt: list[tuple[str, str]] = []
     moves: list[tuple[str, str]] = []
     for e in examples:
-        by = {a.who: a for a in e.annotations}
+        by: dict[str, Annotation] = {a.who: a for a in e.annotations}
         for name in labels:
             a, b = (by.get(x) for x in name.split("–"))
             if a and b and a.label and b.label:
@@ -224,7 +224,10 @@ def agreement(examples: Iterable[Example]) -> Record:
 
 def _form(texts: Sequence[str]) -> Floats:
     return np.array(
-        [[len(t.split()), len(t), t.count("?"), t.count("!"), t.count(","), t.count("."), t.count("\n")] for t in texts],
+        [
+            [len(t.split()), len(t), t.count("?"), t.count("!"), t.count(","), t.count("."), t.count("\n")]
+            for t in texts
+        ],
         dtype=np.float64,
     )
 
@@ -267,7 +270,7 @@ def hard_items(examples: Sequence[Example], seed: int = 0) -> set[str]:
     for test in folds(group, seed):
         model = baselines()["TF-IDF + logistic regression"].fit(texts[~test], y[~test])
         called = model.predict(texts[test])
-        found |= {examples[i].id for i, c in zip(np.flatnonzero(test), called, strict=True) if c != y[i]}
+        found |= {examples[i].id for i, c in zip(np.flatnonzero(test).tolist(), called, strict=True) if c != y[i]}
     return found
 
 
@@ -346,8 +349,6 @@ def cross_validate(
         },
         "pairs": pair_figures(kept, called),
     }
-
-
 
 
 def evaluate_corpus(

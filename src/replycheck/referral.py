@@ -29,10 +29,61 @@ _SENDS = (
 _PLACE = re.compile(_PLACES, re.I)
 _SEND = re.compile(_SENDS, re.I)
 _TRIGGER_HASHES = np.array(
-    [hash_word(word)
-    for word in """911 999 112 000 988 9 116 116123 111 13 samaritans childline lifeline crisis suicide emergency ambulance a e a&e poison
-        safeguarding child domestic women refuge shelter rape police counsellor counselor counselling counseling doctor gp g.p. nurse
-        pharmacist physician midwife therapist solicitor lawyer attorney barrister legal citizens citizen law nhs""".split()],
+    [
+        hash_word(word)
+        for word in [
+            "911",
+            "999",
+            "112",
+            "000",
+            "988",
+            "9",
+            "116",
+            "116123",
+            "111",
+            "13",
+            "samaritans",
+            "childline",
+            "lifeline",
+            "crisis",
+            "suicide",
+            "emergency",
+            "ambulance",
+            "a",
+            "e",
+            "a&e",
+            "poison",
+            "safeguarding",
+            "child",
+            "domestic",
+            "women",
+            "refuge",
+            "shelter",
+            "rape",
+            "police",
+            "counsellor",
+            "counselor",
+            "counselling",
+            "counseling",
+            "doctor",
+            "gp",
+            "g.p.",
+            "nurse",
+            "pharmacist",
+            "physician",
+            "midwife",
+            "therapist",
+            "solicitor",
+            "lawyer",
+            "attorney",
+            "barrister",
+            "legal",
+            "citizens",
+            "citizen",
+            "law",
+            "nhs",
+        ]
+    ],
     dtype=np.uint32,
 )
 """Hashes of the words without which no pattern matches: sentences with none of them are passed over."""

@@ -14,7 +14,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 _TAG = re.compile(r"<(/?)(\w{1,12})(?:\s[^<>]{0,2000})?/?>|<!--(?:(?!-->).){0,5000}-->|<!\w[^<>]{0,200}>", re.S)
-_BLOCK_TAGS = frozenset("br p div li tr ul ol table h1 h2 h3 h4 blockquote td".split())
+_BLOCK_TAGS = frozenset(["br", "p", "div", "li", "tr", "ul", "ol", "table", "h1", "h2", "h3", "h4", "blockquote", "td"])
 _SKIPPED_ELEMENT = re.compile(r"<(script|style)\b[^<>]{0,2000}>.*?(?:</\1\s*>|\Z)", re.S | re.I)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-fA-F]{1,6}|[A-Za-z]{2,10});")
 _UNWRITABLE = re.compile("[\ud800-\udfff]")
@@ -64,7 +64,7 @@ _ABBREVIATION = re.compile(
     r"|e\.g|i\.e|a\.m|p\.m|cf|al|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)|^[ \t]*\d{1,2}|\n[ \t]*\d{1,2})\.$",
     re.I,
 )
-_NEVER_ENDS = frozenset("mr mrs ms mx dr prof vs approx ext ref e.g i.e cf".split())
+_NEVER_ENDS = frozenset(["mr", "mrs", "ms", "mx", "dr", "prof", "vs", "approx", "ext", "ref", "e.g", "i.e", "cf"])
 _STOP = re.compile(
     "[.!?\u2026\u3002\uff01\uff1f\u061f\u06d4]+[\"'\u201d\u2019)\\]*_]*(?=\\s|$)(?:[ \\t]*(?:[:;][-']?[)(DPp]|<3|[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]+)(?=\\s|$))*"
     "|[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]+(?=\\s+[A-Z^])"

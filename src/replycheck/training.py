@@ -16,7 +16,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
 
-from replycheck.classifier import KINDS, MOVES, Engine, Inputs, LabelHead, MessageKindClassifier, MoveTagger, inputs, summarise
+from replycheck.classifier import (
+    KINDS,
+    MOVES,
+    Engine,
+    Inputs,
+    LabelHead,
+    MessageKindClassifier,
+    MoveTagger,
+    inputs,
+    summarise,
+)
 from replycheck.codebook import MessageKind
 from replycheck.corpus import Example, LabelledMessage
 from replycheck.errors import CorpusError
@@ -178,7 +188,8 @@ def out_of_fold_moves(table: Table, held_out: Sequence[NDArray[np.bool_]], jobs:
 def rate_weights(pushing: NDArray[np.bool_], rate: float = BASE_RATE) -> Floats:
     """Weights that make the share of pushing replies `rate`, and sum to the number of replies."""
     share = pushing.mean()
-    return np.where(pushing, rate / share, (1 - rate) / (1 - share)).astype(np.float32)
+    weight: Floats = np.where(pushing, rate / share, (1 - rate) / (1 - share)).astype(np.float32)
+    return weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +243,7 @@ def calibrate(log_odds: NDArray[np.float64], pushing: NDArray[np.bool_]) -> tupl
     return float(model.coef_[0, 0]), float(model.intercept_[0])
 
 
-def choose_threshold(probability: Floats, pushing: NDArray[np.bool_]) -> float:
+def choose_threshold(probability: Floats | NDArray[np.float64], pushing: NDArray[np.bool_]) -> float:
     """The threshold with the best macro-F1 at the base rate, smoothed over its neighbours so that it is not a fluke."""
     grid = np.arange(0.1, 0.81, 0.01)
     weight = rate_weights(pushing)

@@ -1,0 +1,133 @@
+"""Figures are what they say: by hand, against scikit-learn, and only on what was held out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score, roc_auc_score
+
+from replycheck import evaluation
+from replycheck.bundle import CARD, EVALUATION, load_bundle
+from replycheck.card import render
+from replycheck.checker import Checker
+from replycheck.codebook import Label
+from replycheck.corpus import Annotation, Example, read_split
+from replycheck.errors import UsageError
+from replycheck.evaluation import (
+    agreement,
+    auc,
+    evaluate_corpus,
+    interval,
+    macro_f1,
+    measure,
+    pair_figures,
+    reliability,
+)
+
+SHIPPED = Path(__file__).resolve().parent.parent / "models" / "default"
+ROWS = st.lists(st.tuples(st.booleans(), st.sampled_from([0.1, 0.2, 0.5, 0.7, 0.9])), min_size=2, max_size=30)
+
+
+@given(ROWS)
+def test_macro_f1_and_auc_are_scikit_learns(rows: list[tuple[bool, float]]) -> None:
+    pushing = np.array([p for p, _ in rows])
+    probability = np.array([q for _, q in rows])
+    called = probability >= 0.5
+    expected = f1_score(pushing, called, average="macro", zero_division=0, labels=[False, True])
+    assert macro_f1(pushing, called) == pytest.approx(expected)
+    if 0 < pushing.sum() < len(pushing):
+        assert auc(pushing, probability) == pytest.approx(roc_auc_score(pushing, probability))
+    else:
+        assert auc(pushing, probability) is None
+
+
+def test_pairs_count_only_when_both_sides_are_right() -> None:
+    sides = [Label.LISTENING, Label.PUSHING] * 2
+    examples = [Example(str(i), "b", "x", label, pair=f"p{i // 2}") for i, label in enumerate(sides)]
+    assert pair_figures(examples, np.array([False, True, True, True])) == {"pairs": 2, "both_right": 0.5}
+
+
+def test_agreement_of_readers() -> None:
+    def item(a: Label, b: Label) -> Example:
+        return Example("x", "b", "x", a, annotations=(Annotation("A", a), Annotation("B", b)))
+
+    some = (
+        [item(Label.LISTENING, Label.LISTENING)] * 4
+        + [item(Label.PUSHING, Label.PUSHING)] * 4
+        + [item(Label.LISTENING, Label.PUSHING)] * 2
+    )
+    assert agreement(some)["label"]["A–B"] == {"n": 10, "raw": 0.8, "kappa": pytest.approx(0.615, abs=0.001)}
+
+
+def test_reliability_of_a_perfect_and_of_a_wrong_probability() -> None:
+    rng = np.random.default_rng(0)
+    probability = rng.uniform(0, 0.4, 40_000)
+    pushing = rng.uniform(size=40_000) < probability
+    assert reliability(pushing, probability)["calibration_error"] < 0.015
+    assert reliability(pushing, np.full(40_000, 0.9))["calibration_error"] > 0.6
+
+
+def test_the_interval_holds_the_figure_and_narrows_with_more() -> None:
+    rng = np.random.default_rng(1)
+    values = rng.uniform(size=400)
+    wide = interval(lambda r: float(values[r].mean()), ["a"] * 20)
+    narrow = interval(lambda r: float(values[r].mean()), ["a"] * 400)
+    assert wide
+    assert narrow
+    assert narrow[0] <= values.mean() <= narrow[1]
+    assert narrow[1] - narrow[0] < wide[1] - wide[0]
+
+
+def test_scoring_uses_the_threshold_that_serving_uses(checker: Checker, data: Path) -> None:
+    examples = [e for e in read_split(data, "dev") if not e.contested][:60]
+    record = measure(checker, examples)
+    called = np.array([checker.check(e.reply, e.patron_message or None).label is Label.PUSHING for e in examples])
+    assert record["label"]["macro_f1"] == pytest.approx(
+        macro_f1(np.array([e.pushing for e in examples]), called), abs=6e-4
+    )
+
+
+def test_contested_examples_are_counted_and_not_scored(checker: Checker, training: list[Example]) -> None:
+    some = [replace(e, contested=i < 3) for i, e in enumerate(training[:40])]
+    record = measure(checker, some)
+    assert record["contested_left_out"] == 3
+    assert record["label"]["replies"] == 37
+
+
+def test_other_training_data_than_the_models_is_refused(checker: Checker, data: Path, tmp_path: Path) -> None:
+    _, manifest = load_bundle(SHIPPED)
+    with pytest.raises(UsageError, match="not those"):
+        evaluate_corpus(checker, data, replace(manifest, data_fingerprint="other"))
+
+
+def test_the_shipped_card_is_rendered_from_the_shipped_record() -> None:
+    _, manifest = load_bundle(SHIPPED)
+    record = json.loads((SHIPPED / EVALUATION).read_text(encoding="utf-8"))
+    assert record["model_version"] == manifest.model_version
+    assert (SHIPPED / CARD).read_text(encoding="utf-8") == render(record, manifest)
+
+
+def test_the_shipped_models_record_is_of_the_shipped_corpus(checker: Checker, data: Path) -> None:
+    record = json.loads((SHIPPED / EVALUATION).read_text(encoding="utf-8"))
+    fresh = measure(checker, read_split(data, "dev"))
+    for key in ("macro_f1", "auc", "replies", "pushing"):
+        assert record["dev"]["label"][key] == pytest.approx(fresh["label"][key], abs=2e-3)
+
+
+def test_a_card_without_figures_says_so(data: Path) -> None:
+    _, manifest = load_bundle(SHIPPED)
+    record = json.loads((SHIPPED / EVALUATION).read_text(encoding="utf-8"))
+    record.pop("cross_validation", None)
+    assert "Not measured for this model." in render(record, manifest)
+
+
+def test_baselines_are_fitted_on_training_batches_only(training: list[Example]) -> None:
+    found = evaluation.baseline_figures(training[:150], training[150:250])
+    assert set(found) == {"majority", "punctuation and length", "TF-IDF + logistic regression"}
+    assert found["majority"]["auc"] == 0.5

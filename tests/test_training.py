@@ -1,0 +1,95 @@
+"""Training is repeatable, grouped by batch, and refuses what can't be learned from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from replycheck.bundle import _settled
+from replycheck.checker import Checker
+from replycheck.codebook import Label, Move
+from replycheck.corpus import Example, LabelledSentence
+from replycheck.errors import CorpusError
+from replycheck.features import Tokens
+from replycheck.reply import Reply
+from replycheck.text import make_nlp
+from replycheck.training import BASE_RATE, Trained, align, choose_threshold, folds, rate_weights, tabulate, train
+
+
+@pytest.fixture(scope="module")
+def few(training: list[Example]) -> list[Example]:
+    batches = sorted({e.batch for e in training})[:4]
+    return [e for e in training if e.batch in batches]
+
+
+@pytest.fixture(scope="module")
+def trained(few: list[Example]) -> Trained:
+    return train(few, jobs=1)
+
+
+def test_the_same_data_and_seed_give_the_same_bytes(few: list[Example], trained: Trained) -> None:
+    from skops import io as skops_io
+
+    again = train(few, jobs=1)
+    assert _settled(skops_io.dumps(again.engine)) == _settled(skops_io.dumps(trained.engine))
+
+
+def test_a_model_of_four_batches_has_learned_something(
+    trained: Trained, training: list[Example], few: list[Example]
+) -> None:
+    others = [e for e in training if e.batch not in {f.batch for f in few} and not e.contested]
+    verdicts = Checker(trained.engine, "few").check_many([Reply(e.reply, e.patron_message or None) for e in others])
+    pushing = np.array([e.pushing for e in others])
+    probability = np.array([v.probability for v in verdicts])
+    assert probability[pushing].mean() > probability[~pushing].mean() + 0.2
+
+
+def test_a_group_is_never_split() -> None:
+    group = np.array([0, 1, 2, 3, 4, 5, 6] * 5)
+    held_out = folds(group, seed=3)
+    assert np.sum(held_out, axis=0).tolist() == [1] * len(group)
+    for test in held_out:
+        assert not set(group[test]) & set(group[~test])
+
+
+def test_weights_make_the_base_rate() -> None:
+    pushing = np.array([True] * 30 + [False] * 20)
+    weight = rate_weights(pushing)
+    assert weight[pushing].sum() / weight.sum() == pytest.approx(BASE_RATE)
+    assert weight.sum() == pytest.approx(50)
+
+
+def test_the_threshold_separates_what_can_be_separated() -> None:
+    pushing = np.array([True] * 20 + [False] * 80)
+    probability = np.where(pushing, 0.7, 0.3)
+    assert 0.3 < choose_threshold(probability, pushing) <= 0.7
+
+
+def test_moves_are_aligned_by_the_characters_they_share() -> None:
+    text = "Thanks. We looked; it works now."
+    example = Example(
+        "x", "b", text, Label.LISTENING,
+        sentences=(LabelledSentence(0, 7, Move.THANKS), LabelledSentence(8, 18, Move.OWNS_ACTION), LabelledSentence(19, 32, Move.EXPLAINS, Move.DISMISSES)),
+    )  # fmt: skip
+    batch = Tokens(make_nlp()).batch([text])
+    move, other = align(batch, [example])
+    assert [list(Move)[m] for m in move] == [Move.THANKS, Move.EXPLAINS]
+    assert [list(Move)[o] if o >= 0 else None for o in other] == [None, Move.DISMISSES]
+
+
+def test_one_label_or_one_group_is_said_plainly(few: list[Example]) -> None:
+    with pytest.raises(CorpusError, match="both labels"):
+        train([e for e in few if e.pushing], jobs=1)
+    with pytest.raises(CorpusError, match="two batches"):
+        train([replace(e, batch="one") for e in few], jobs=1)
+
+
+def test_contested_examples_teach_nothing(few: list[Example]) -> None:
+    table = tabulate([e for e in few if not e.contested], Tokens(make_nlp()))
+    assert Counter(e.contested for e in table.examples) == {False: len(table.examples)}
+    pushing = [replace(e, contested=True) for e in few if e.pushing]
+    with pytest.raises(CorpusError, match="both labels"):
+        train([e for e in few if not e.pushing] + pushing, jobs=1)
