@@ -31,8 +31,7 @@ FILES = (ENGINE, EVALUATION, CARD)
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 TRUSTED = [
-    f"replycheck.classifier.{name}"
-    for name in ("Engine", "LabelHead", "MessageKindClassifier", "MoveTagger", "Vocabulary")
+    f"replycheck.classifier.{name}" for name in ("Engine", "LabelHead", "MessageKindClassifier", "MoveTagger", "Ngrams")
 ]
 
 
@@ -97,8 +96,8 @@ def save_bundle(
     import numpy
     import sklearn
     import skops
-    from spacy.about import __version__ as spacy_version
     from skops import io as skops_io
+    from spacy.about import __version__ as spacy_version
 
     from replycheck import __version__
 

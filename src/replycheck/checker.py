@@ -64,9 +64,10 @@ class Checker:
 
     def judge(self, items: Sequence[Reply]) -> tuple[Batch, Judgement]:
         """Sentences and probabilities of a chunk, before any decision."""
-        batch = self._tokens.batch([r.text for r in items])
-        message = self._tokens.batch([r.patron_message or "" for r in items])
-        return batch, self.engine.judge(batch, message, referrals(batch, [r.text for r in items]))
+        texts = [r.text for r in items]
+        both = self._tokens.batch([*texts, *(r.patron_message or "" for r in items)])
+        reply, message = both.part(0, len(items)), both.part(len(items), 2 * len(items))
+        return reply, self.engine.judge(reply, message, referrals(reply, texts))
 
     def _chunk(self, items: Sequence[Reply], reasons: bool) -> list[Verdict]:
         batch, judged = self.judge(items)
@@ -167,7 +168,6 @@ def _carried(engine: Engine, batch: Batch, judged: Judgement, decided: Floats) -
         judged.words[row],
         copy,
         judged.kind[owner],
-        judged.known[owner].astype(np.float32),
     )
     weight = judged.probability[owner] - without
     sign = np.where(decided[owner] >= engine.threshold_, 1.0, -1.0)

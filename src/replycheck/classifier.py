@@ -40,37 +40,94 @@ _WORDY = 0.6
 """Share of words among the tokens of the least wordy prose."""
 
 
-class Vocabulary(BaseEstimator):
-    """Which n-gram buckets of a view are kept: those seen in at least `min_groups` groups (writers' batches)."""
+class Ngrams(BaseEstimator):
+    """N-grams of several views as columns: the buckets seen in at least `min_groups` groups (writers' batches).
 
-    def __init__(self, min_groups: int = 3, min_count: int = 4) -> None:
+    `views` names pairs of a view and the weight of its indicator in `VIEWS`.
+    """
+
+    VIEWS = {
+        # lexical n-grams count less, since topics change
+        "moves": ((features.DELEXICALISED, 0.6), (features.WORDS, 0.4), (features.STEMS, 0.4)),
+        "kind": ((features.WORDS, 0.5), (features.DELEXICALISED, 0.5)),
+        "known": ((features.SINGLE_WORDS, 1.0),),
+    }
+
+    def __init__(self, views: str, min_groups: int, min_count: int) -> None:
+        self.views = views
         self.min_groups = min_groups
         self.min_count = min_count
 
-    def fit(self, rows: Ints, found: features.Hashes, groups: Ints) -> Vocabulary:
-        """rows and buckets of every n-gram; `groups` maps a row to the number of its group."""
-        pairs = np.unique(rows * (1 << features.BUCKET_BITS) + found)
-        bucket, row = pairs % (1 << features.BUCKET_BITS), pairs // (1 << features.BUCKET_BITS)
-        count = np.bincount(bucket, minlength=1 << features.BUCKET_BITS)
-        grouped = np.unique(groups[row] * (1 << features.BUCKET_BITS) + bucket) % (1 << features.BUCKET_BITS)
-        spread = np.bincount(grouped, minlength=1 << features.BUCKET_BITS)
-        needed = min(self.min_groups, int(groups.max()) + 1) if len(groups) else 1
-        self.kept_ = np.flatnonzero((count >= self.min_count) & (spread >= needed)).astype(np.uint32)
+    def fit(self, batch: Batch, owner: Ints, group: Ints, chosen: NDArray[np.bool_] | None = None) -> Ngrams:
+        """`owner` maps a sentence to its row, `group` a row to the number of its group; `chosen` rows are learned from."""
+        size = 1 << features.BUCKET_BITS
+        self.kept_ = []
+        needed = min(self.min_groups, int(group.max()) + 1) if len(group) else 1
+        for view, _ in self.VIEWS[self.views]:
+            rows, found = features.buckets(batch, view, owner)
+            if chosen is not None:
+                rows, found = rows[chosen[rows]], found[chosen[rows]]
+            pairs = np.unique(rows * size + found)
+            bucket, row = pairs % size, pairs // size
+            spread = np.bincount(np.unique(group[row] * size + bucket) % size, minlength=size)
+            often = np.bincount(bucket, minlength=size) >= self.min_count
+            self.kept_.append(np.flatnonzero(often & (spread >= needed)).astype(np.uint32))
         return self
 
-    def columns(self, found: features.Hashes) -> Ints:
-        """Column of each bucket, -1 where it is not kept."""
-        table = getattr(self, "_table", None)
-        if table is None:
-            table = np.full(1 << features.BUCKET_BITS, -1, dtype=np.int32)
-            table[self.kept_] = np.arange(len(self.kept_))
-            self._table = table
-        return table[found].astype(np.int64)
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return sum(map(len, self.kept_))
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        state.pop("_table", None)
-        return state
+        return {k: v for k, v in super().__getstate__().items() if k != "_tables"}
+
+    def _columns(self) -> list[NDArray[np.int32]]:
+        """Column of each bucket of each view, -1 where it is not kept; made once, never saved."""
+        if not hasattr(self, "_tables"):
+            self._tables = []
+            first = 0
+            for kept in self.kept_:
+                table = np.full(1 << features.BUCKET_BITS, -1, dtype=np.int32)
+                table[kept] = np.arange(first, first + len(kept))
+                first += len(kept)
+                self._tables.append(table)
+        return self._tables
+
+    def find(self, batch: Batch, owner: Ints) -> tuple[Ints, NDArray[np.int32], Floats]:
+        """(row, column, weight) of every kept n-gram, by row."""
+        rows, columns, weights = [], [], []
+        for (view, weight), table in zip(self.VIEWS[self.views], self._columns(), strict=True):
+            row, found = features.buckets(batch, view, owner)
+            column = table[found]
+            keep = column >= 0
+            rows.append(row[keep])
+            columns.append(column[keep])
+            weights.append(np.full(len(columns[-1]), weight, dtype=np.float32))
+        row = np.concatenate(rows)
+        order = np.argsort(row, kind="stable")
+        return row[order], np.concatenate(columns)[order], np.concatenate(weights)[order]
+
+    def known(self, batch: Batch) -> NDArray[np.bool_]:
+        """(visible tokens,) whether each token is a kept n-gram of the first view."""
+        _, found = features.buckets(batch, self.VIEWS[self.views][0][0])
+        return self._columns()[0][found] >= 0
+
+    def matrix(self, batch: Batch, owner: Ints, count: int) -> sparse.csr_matrix:
+        """(count, width): the weight of each n-gram, as often as it stands there."""
+        row, column, weight = self.find(batch, owner)
+        return sparse.csr_matrix(
+            (weight, column, np.searchsorted(row, np.arange(count + 1))), shape=(count, self.width)
+        )
+
+    def score(self, batch: Batch, owner: Ints, count: int, coef: Floats) -> Floats:
+        """`matrix(…) @ coef`, without making the matrix: its making is most of the cost for a single reply."""
+        row, column, weight = self.find(batch, owner)
+        total = np.zeros((count, coef.shape[1]), dtype=np.float32)
+        if len(row):
+            begins = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]]))
+            total[row[begins]] = np.add.reduceat(coef[column] * weight[:, None], begins, axis=0)
+        return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +139,7 @@ class Inputs:
     words: Floats
     """Number of words of each sentence."""
     overlap: Floats
-    """(sentences, 2): share of its telling words that the message has too; whether there is a message."""
+    """(sentences, 1): share of its telling words that the message has too."""
 
 
 def _telling(batch: Batch) -> NDArray[np.bool_]:
@@ -93,21 +150,17 @@ def _telling(batch: Batch) -> NDArray[np.bool_]:
 
 
 def overlap(reply: Batch, message: Batch) -> Floats:
-    """(sentences of the reply, 2): share of telling words that stand in the message; 1 where there is a message."""
-    found = np.zeros((reply.sentences, 2), dtype=np.float32)
+    """(sentences of the reply, 1): share of telling words that stand in the message too."""
     if not reply.sentences or not message.sentences:
-        return found
+        return np.zeros((reply.sentences, 1), dtype=np.float32)
     theirs = message.sentence_text[message.token_sentence] << 32 | message.word.astype(np.int64)
     telling = _telling(reply)
     owner = reply.token_sentence[telling]
     ours = reply.sentence_text[owner] << 32 | reply.word[telling].astype(np.int64)
     shared = np.isin(ours, theirs[message.word > 0])
     total = np.bincount(owner, minlength=reply.sentences)
-    found[:, 0] = np.bincount(owner, weights=shared, minlength=reply.sentences) / np.maximum(total, 1)
-    has = np.zeros(reply.texts, dtype=np.float32)
-    has[message.sentence_text] = 1
-    found[:, 1] = has[reply.sentence_text]
-    return found
+    share = np.bincount(owner, weights=shared, minlength=reply.sentences) / np.maximum(total, 1)
+    return share[:, None].astype(np.float32)
 
 
 def _neighbours(cues: Floats, text: Ints) -> tuple[Floats, Floats]:
@@ -123,7 +176,7 @@ def _neighbours(cues: Floats, text: Ints) -> tuple[Floats, Floats]:
 
 def inputs(reply: Batch, message: Batch) -> Inputs:
     """Dense features of each sentence of a batch of replies, beside the messages they answer (blank where unknown)."""
-    cues = features.cue_matrix(reply)
+    cues = reply.cues
     form = features.form_matrix(reply)
     shared = overlap(reply, message)
     before, after = _neighbours(cues, reply.sentence_text)
@@ -140,7 +193,7 @@ class MessageKindClassifier(ClassifierMixin, BaseEstimator):
         self.min_groups = min_groups
 
     def _dense(self, batch: Batch) -> Floats:
-        cues = features.cue_matrix(batch)
+        cues = batch.cues
         count = np.bincount(batch.sentence_text, minlength=batch.texts)
         found = np.zeros((batch.texts, cues.shape[1] + 4), dtype=np.float32)
         np.maximum.at(found[:, : cues.shape[1]], batch.sentence_text, cues)
@@ -154,24 +207,13 @@ class MessageKindClassifier(ClassifierMixin, BaseEstimator):
         found[filled, -1] = cues[(last - count + 1)[filled], asks]
         return found
 
-    def _sparse(self, batch: Batch) -> sparse.csr_matrix:
-        parts = []
-        for view, vocabulary in zip((features.WORDS, features.DELEXICALISED), self.vocabularies_, strict=True):
-            rows, found = features.buckets(batch, view, batch.sentence_text)
-            parts.append(
-                0.5 * features.indicator(rows, vocabulary.columns(found), (batch.texts, len(vocabulary.kept_)))
-            )
-        return sparse.hstack(parts, format="csr", dtype=np.float32)
-
     def fit(self, batch: Batch, y: Sequence[MessageKind], groups: Ints) -> MessageKindClassifier:
         """`batch` of messages, their kinds, and the number of each one's group."""
-        self.vocabularies_ = []
-        for view in (features.WORDS, features.DELEXICALISED):
-            rows, found = features.buckets(batch, view, batch.sentence_text)
-            self.vocabularies_.append(Vocabulary(self.min_groups, 3).fit(rows, found, groups))
+        self.ngrams_ = Ngrams("kind", self.min_groups, 3).fit(batch, batch.sentence_text, groups)
         self.classes_ = np.arange(len(KINDS))
         target = np.array([KINDS.index(k) for k in y])
-        matrix = sparse.hstack([sparse.csr_matrix(self._dense(batch)), self._sparse(batch)], format="csr")
+        found = self.ngrams_.matrix(batch, batch.sentence_text, batch.texts)
+        matrix = sparse.hstack([sparse.csr_matrix(self._dense(batch)), found], format="csr")
         model = LogisticRegression(C=self.C, max_iter=400).fit(matrix, target)
         coef, self.intercept_ = _all_classes(model, len(KINDS))
         self.coef_ = np.ascontiguousarray(coef.T)
@@ -183,7 +225,8 @@ class MessageKindClassifier(ClassifierMixin, BaseEstimator):
             return np.tile(_softmax(self.intercept_), (batch.texts, 1))
         dense = self._dense(batch)
         width = dense.shape[1]
-        return _softmax(dense @ self.coef_[:width] + self._sparse(batch) @ self.coef_[width:] + self.intercept_)
+        found = self.ngrams_.score(batch, batch.sentence_text, batch.texts, self.coef_[width:])
+        return _softmax(dense @ self.coef_[:width] + found + self.intercept_)
 
 
 def _softmax(log_odds: Floats) -> Floats:
@@ -208,22 +251,9 @@ def _all_classes(model: LogisticRegression, count: int) -> tuple[Floats, Floats]
 class MoveTagger(ClassifierMixin, BaseEstimator):
     """The move of each sentence, seen with its place, its neighbours' cues, and what the message calls for."""
 
-    VIEWS = ((features.DELEXICALISED, 0.6), (features.WORDS, 0.4), (features.STEMS, 0.4))
-    """Families of n-grams and the weight of each one's indicator: lexical ones count less, since topics change."""
-
     def __init__(self, C: float = 0.5, min_groups: int = 3) -> None:
         self.C = C
         self.min_groups = min_groups
-
-    def _sparse(self, given: Inputs) -> sparse.csr_matrix:
-        rows = given.batch.sentences
-        parts = []
-        for (view, weight), vocabulary in zip(self.VIEWS, self.vocabularies_, strict=True):
-            owner, found = features.buckets(given.batch, view)
-            parts.append(
-                np.float32(weight) * features.indicator(owner, vocabulary.columns(found), (rows, len(vocabulary.kept_)))
-            )
-        return sparse.hstack(parts, format="csr", dtype=np.float32)
 
     @staticmethod
     def _with_kind(given: Inputs, kind: Ints) -> Floats:
@@ -244,18 +274,13 @@ class MoveTagger(ClassifierMixin, BaseEstimator):
     ) -> MoveTagger:
         """`kind` of each sentence's message, the numbers of its move and group; `rows` picks the sentences learned from
         (a sentence may be named twice, with two moves and two weights)."""
-        self.vocabularies_ = []
-        for view, _ in self.VIEWS:
-            owner, found = features.buckets(given.batch, view)
-            chosen = np.ones(given.batch.sentences, dtype=bool)
-            if rows is not None:
-                chosen = np.isin(np.arange(given.batch.sentences), rows)
-            keep = chosen[owner]
-            self.vocabularies_.append(Vocabulary(self.min_groups).fit(owner[keep], found[keep], groups))
-        owner, found = features.buckets(given.batch, features.SINGLE_WORDS)
-        self.known_ = Vocabulary(min_groups=1, min_count=1).fit(owner, found, groups)
+        each = np.arange(given.batch.sentences)
+        chosen = np.isin(each, rows) if rows is not None else None
+        self.ngrams_ = Ngrams("moves", self.min_groups, 4).fit(given.batch, each, groups, chosen)
+        self.known_ = Ngrams("known", 1, 1).fit(given.batch, each, groups)
         dense = np.concatenate([given.dense, self._with_kind(given, kind)], axis=1)
-        matrix = sparse.hstack([sparse.csr_matrix(dense), self._sparse(given)], format="csr")
+        found = self.ngrams_.matrix(given.batch, each, given.batch.sentences)
+        matrix = sparse.hstack([sparse.csr_matrix(dense), found], format="csr")
         if rows is not None:
             matrix = matrix[rows]
         model = LogisticRegression(C=self.C, max_iter=120, tol=1e-3).fit(matrix, moves, sample_weight=weight)
@@ -268,18 +293,20 @@ class MoveTagger(ClassifierMixin, BaseEstimator):
     def familiar(self, batch: Batch) -> Floats:
         """(texts,) share of the words that stand in the corpus, less where marks outnumber words as they do in code;
         0 for a text without words."""
-        rows, found = features.buckets(batch, features.SINGLE_WORDS)
-        mark = _MARK[batch.code[batch.word > 0]]
-        text = batch.sentence_text[rows]
-        known = (self.known_.columns(found) >= 0) & ~mark
+        visible = batch.word > 0
+        mark = _MARK[batch.code[visible]]
+        text = batch.sentence_text[batch.token_sentence[visible]]
         words = np.bincount(text, weights=~mark, minlength=batch.texts)
         tokens = np.bincount(text, minlength=batch.texts)
+        known = self.known_.known(batch) & ~mark
         share = np.bincount(text, weights=known, minlength=batch.texts) / np.maximum(words, 1)
         return (share * np.minimum(1, words / np.maximum(tokens, 1) / _WORDY)).astype(np.float32)
 
     def readings(self, given: Inputs) -> Floats:
         """(kinds, sentences, moves) probabilities for each kind that a message may have, in the order of `KINDS`."""
-        base = given.dense @ self.dense_coef_ + self._sparse(given) @ self.coef_ + self.intercept_
+        rows = given.batch.sentences
+        base = given.dense @ self.dense_coef_ + self.intercept_
+        base += self.ngrams_.score(given.batch, np.arange(rows), rows, self.coef_)
         found = np.empty((len(KINDS), *base.shape), dtype=np.float32)
         cues = given.dense[:, : len(features.CUES)]
         for k, kind in enumerate(KINDS):
@@ -337,28 +364,36 @@ class LabelHead(ClassifierMixin, BaseEstimator):
         self.C = C
 
     @staticmethod
-    def matrix(summary: Floats, kind: Ints, known: Floats) -> Floats:
-        """(texts, …) summary, kind, whether the message is known, and the summary's shares under a request."""
+    def matrix(summary: Floats, kind: Ints) -> Floats:
+        """(texts, …) summary, kind, and the summary's shares under a request; whether there is a message
+        does not enter, since without one the same readings are judged."""
         one_hot = np.eye(len(KINDS), dtype=np.float32)[kind]
         asked = (kind == KINDS.index(MessageKind.REQUEST))[:, None]
-        return np.concatenate(
-            [summary, one_hot, known[:, None], summary[:, : len(MOVES)] * asked], axis=1, dtype=np.float32
-        )
+        return np.concatenate([summary, one_hot, summary[:, : len(MOVES)] * asked], axis=1, dtype=np.float32)
 
-    def fit(self, summary: Floats, kind: Ints, known: Floats, pushing: NDArray[np.bool_], weight: Floats) -> LabelHead:
+    def fit(self, summary: Floats, kind: Ints, pushing: NDArray[np.bool_], weight: Floats) -> LabelHead:
         """Summaries under the true kind of each message."""
         model = LogisticRegression(C=self.C, max_iter=1000).fit(
-            self.matrix(summary, kind, known), pushing, sample_weight=weight
+            self.matrix(summary, kind), pushing, sample_weight=weight
         )
         self.coef_ = model.coef_[0].astype(np.float32)
         self.intercept_ = float(model.intercept_[0])
         self.classes_ = np.array([False, True])
         return self
 
-    def decision_function(self, summary: Floats, kind: Ints, known: Floats) -> Floats:
-        """Log-odds of pushing."""
-        found: Floats = self.matrix(summary, kind, known) @ self.coef_ + np.float32(self.intercept_)
+    def decision_function(self, summary: Floats, kind: Ints) -> Floats:
+        """(texts,) log-odds of pushing."""
+        found: Floats = self.matrix(summary, kind) @ self.coef_ + np.float32(self.intercept_)
         return found
+
+    def readings(self, summary: Floats) -> Floats:
+        """(texts, kinds) `decision_function` of the summaries (kinds, texts, …) under each reading."""
+        width = summary.shape[-1]
+        own, kinds, asked = np.split(self.coef_, [width, width + len(KINDS)])
+        found = summary @ own + kinds[:, None] + np.float32(self.intercept_)
+        request = KINDS.index(MessageKind.REQUEST)
+        found[request] += summary[request, :, : len(MOVES)] @ asked
+        return np.ascontiguousarray(found.T)
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,15 +445,15 @@ class Engine(BaseEstimator):
     def judge(self, reply: Batch, message: Batch, referral: NDArray[np.bool_]) -> Judgement:
         """Probabilities for a batch of replies; `message` holds the message of each, blank where unknown."""
         given = inputs(reply, message)
-        known = (np.bincount(message.sentence_text, minlength=reply.texts) > 0).astype(np.float32)
+        known = np.bincount(message.sentence_text, minlength=reply.texts) > 0
         kind = self.kind_.predict_proba(message)
-        kind[known == 0] = np.eye(len(KINDS), dtype=np.float32)[KINDS.index(MessageKind.INPUT)]
+        kind[~known] = np.eye(len(KINDS), dtype=np.float32)[KINDS.index(MessageKind.INPUT)]
         readings = self.tagger_.readings(given)
         readings[:, referral] = np.eye(len(MOVES), dtype=np.float32)[MOVES.index(Move.HANDS_OVER)]
         return Judgement(
-            *self.weigh(readings, given.words, reply.sentence_text, kind, known),
+            *self.weigh(readings, given.words, reply.sentence_text, kind),
             kind=kind,
-            known=known > 0,
+            known=known,
             tagged=readings,
             words=given.words,
             moves=np.einsum("ksm,sk->sm", readings, kind[reply.sentence_text]),
@@ -426,11 +461,9 @@ class Engine(BaseEstimator):
             familiar=self.tagger_.familiar(reply),
         )
 
-    def weigh(self, tagged: Floats, words: Floats, text: Ints, kind: Floats, known: Floats) -> tuple[Floats, Floats]:
+    def weigh(self, tagged: Floats, words: Floats, text: Ints, kind: Floats) -> tuple[Floats, Floats]:
         """(probability, (texts, kinds) probability under each reading) from the moves under each reading."""
-        summary = summarise(tagged, words, text, len(known))
-        found = np.empty((len(known), len(KINDS)), dtype=np.float32)
-        for k in range(len(KINDS)):
-            found[:, k] = self.head_.decision_function(summary[k], np.full(len(known), k), known)
+        summary = summarise(tagged, words, text, len(kind))
+        found = self.head_.readings(summary)
         found = 1 / (1 + np.exp(-(self.slope_ * found + self.offset_)))
         return (found * kind).sum(axis=1), found

@@ -6,10 +6,13 @@ An edge of the walk. Exit codes, the same for every command: 0 fine, 1 pushing f
 
 from __future__ import annotations
 
+import io
 import os
+import re
+import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
 
     from replycheck.reply import Reply, Verdict
 
-FINE, PUSHING, MISUSE, UNREADABLE, OURS = 0, 1, 2, 3, 4
+FINE, PUSHING, MISUSE, UNREADABLE, OURS, INTERRUPTED = 0, 1, 2, 3, 4, 130
+_CALL_ERROR: Any = typer.BadParameter.__mro__[2]
+"""Click's ClickException, reached through typer, which from 0.20 on brings a click of its own."""
 
 app = typer.Typer(
     help="Does a library's reply listen, or does it push services?",
@@ -34,20 +39,41 @@ Model = Annotated[Path | None, typer.Option("--model", help="Model folder; the s
 
 def main() -> None:
     """Console script: run, and turn every error into a line and an exit code."""
+    for name in ("SIGTERM", "SIGHUP"):
+        # so that a stopped run, too, takes its temporary files along
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
+            signal.signal(getattr(signal, name), _stop)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # a terminal or a pipe that knows few characters gets a question mark for the others
+        sys.stdout.reconfigure(errors="replace")
+    code = FINE
     try:
-        code = app(standalone_mode=False)
+        _run(sys.argv[1:])
+        sys.stdout.flush()
     except ReplycheckError as problem:
         code = _report(problem)
     except typer.Exit as stop:
         code = stop.exit_code
-    except typer.Abort:
-        code = 130
+    except (KeyboardInterrupt, typer.Abort):
+        print("replycheck: interrupted", file=sys.stderr)
+        code = INTERRUPTED
     except BrokenPipeError:
+        # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = FINE
     except Exception as problem:
         code = _unexpected(problem)
-    sys.exit(code or FINE)
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> None:
+    """Parse and call, with every exception left as it is; `app()` would turn some into exit codes of its own."""
+    command = typer.main.get_command(app)
+    with command.make_context("replycheck", arguments) as context:
+        command.invoke(context)
+
+
+def _stop(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def _report(problem: ReplycheckError) -> int:
@@ -56,13 +82,14 @@ def _report(problem: ReplycheckError) -> int:
 
 
 def _unexpected(problem: Exception) -> int:
-    import click
-
-    if isinstance(problem, click.ClickException):
+    if isinstance(problem, _CALL_ERROR):
         problem.show()
         return MISUSE
     if os.environ.get("REPLYCHECK_TRACEBACK"):
-        raise problem
+        import traceback
+
+        traceback.print_exception(problem)
+        return OURS
     # the message may hold a piece of somebody's text, so only its kind is shown
     print(
         f"replycheck: an error of ours ({type(problem).__name__}); set REPLYCHECK_TRACEBACK=1 to see where",
@@ -81,7 +108,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Does a library's reply listen, or does it push services?"""
 
@@ -91,7 +120,9 @@ def _root(
 
 @app.command()
 def check(
-    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="Text file with one reply; - is standard input.")] = "-",
+    file: Annotated[
+        str, typer.Argument(metavar="[FILE|-]", help="Text file with one reply; - is standard input.")
+    ] = "-",
     patron_message: Annotated[str | None, typer.Option(help="The message that the reply answers.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON (docs/json.md).")] = False,
     examples: Annotated[bool, typer.Option("--examples", help="Check the example drafts that ship.")] = False,
@@ -103,6 +134,8 @@ def check(
     from replycheck.settings import Settings
 
     settings = Settings.from_environment()
+    if examples and (file != "-" or patron_message is not None):
+        raise UsageError("--examples brings its own drafts and messages; give no others")
     items = _examples() if examples else [(None, Reply(_read_text(file), patron_message))]
     for name, item in items:
         for what, text in (("reply", item.text), ("patron message", item.patron_message or "")):
@@ -131,6 +164,8 @@ def _place(file: str) -> str:
 
 
 def _read_text(file: str) -> str:
+    from replycheck.tables import decode
+
     path = Path(file)
     if file != "-" and path.is_dir():
         raise UnreadableInput("is a directory; give a text file", file=file)
@@ -140,16 +175,7 @@ def _read_text(file: str) -> str:
         raise UnreadableInput("no such file", file=file) from None
     except OSError as problem:
         raise UnreadableInput(problem.strerror or "can't be read", file=file) from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        raise UnreadableInput(
-            f"not UTF-8 text (byte {problem.start:,}): a binary file, or another encoding", file=_place(file)
-        ) from None
-    controls = sum(c < " " and c not in "\t\n\r\f" for c in text)
-    if controls > max(3, len(text) // 20):
-        raise UnreadableInput("a binary file, not text", file=_place(file))
-    return text
+    return decode(raw, _place(file))
 
 
 def _examples() -> list[tuple[str | None, Reply]]:
@@ -159,9 +185,7 @@ def _examples() -> list[tuple[str | None, Reply]]:
     from replycheck.settings import shipped
 
     lines = (shipped("data") / "examples" / "drafts.jsonl").read_text(encoding="utf-8").splitlines()
-    return [
-        (r["name"], Reply(r["reply"], r["patron_message"] or None)) for r in map(json.loads, lines)
-    ]
+    return [(r["name"], Reply(r["reply"], r["patron_message"] or None)) for r in map(json.loads, lines)]
 
 
 def _console() -> Console:
@@ -170,6 +194,7 @@ def _console() -> Console:
     return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 100)
 
 
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _MARK = {"pushing": ("▲", "red"), "listening": ("●", "green"), "neutral": ("·", "default"), "courtesy": ("·", "dim")}
 _REASON_IN_WORDS = {
     "near_threshold": "the probability is close to the threshold",
@@ -202,35 +227,38 @@ def _show(console: Console, verdict: Verdict, name: str | None, patron_message: 
     if name:
         console.rule(escape(name), align="left")
     if patron_message:
-        console.print(Padding(Text(f"They wrote: {patron_message}", style="italic"), (0, 0, 1, 0)))
+        console.print(Padding(Text(f"They wrote: {_printable(patron_message)}", style="italic"), (0, 0, 1, 0)))
     grid = Table.grid(padding=(0, 1))
     for sentence in verdict.sentences:
         mark, style = _MARK[sentence.side]
-        words = " ".join(verdict.cut(sentence).split())
+        words = _printable(verdict.cut(sentence))
         grid.add_row(Text(mark, style=style), Text(MOVES[sentence.move].plain, style=style), Text(words))
     console.print(grid)
     console.print()
     console.print(Text(_in_words(verdict), style="bold"))
     if verdict.message_kind is not None:
-        console.print(
-            Text(f"The message was read as {verdict.message_kind} ({verdict.message_kind_probability:.0%}).")
-        )
+        console.print(Text(f"The message was read as {verdict.message_kind} ({verdict.message_kind_probability:.0%})."))
     if verdict.reasons:
         console.print("What carried it:")
         for reason in verdict.reasons:
             sign = "towards pushing" if reason.weight > 0 else "towards listening"
-            words = " ".join(verdict.cut(reason).split())
-            _indented(console, f"“{words}” ({reason.move}, {abs(reason.weight):.2f} {sign})", 2)
+            what = f"{MOVES[reason.move].plain}, {abs(reason.weight):.2f} {sign}"
+            _indented(console, f"“{_printable(verdict.cut(reason))}” ({what})", 2)
     if verdict.advice:
         console.print("What to do instead:")
         for piece in verdict.advice:
             at = ""
             if piece.start is not None:
-                at = f"“{' '.join(verdict.text[piece.start : piece.end].split())}” → "
+                at = f"“{_printable(verdict.text[piece.start : piece.end])}” → "
             _indented(console, piece.question, 2)
             _indented(console, f"{at}{piece.suggestion}", 4)
             _indented(console, f"[{piece.citation}]", 4, style="dim")
     console.print()
+
+
+def _printable(text: str) -> str:
+    """Somebody's words on one line, without what would steer the terminal or turn the line's direction."""
+    return _STEERING.sub("\ufffd", " ".join(text.split()))
 
 
 def _indented(console: Console, text: str, by: int, style: str = "") -> None:
@@ -256,35 +284,35 @@ def score(
 ) -> None:
     """Judge a table of replies; keeps every column and row in order and adds rc_… columns."""
     from replycheck.settings import Settings
+    from replycheck.tables import check_output, check_room, read_rows, score_table, write_table
 
     settings = Settings.from_environment()
-    from replycheck.checker import load
-    from replycheck.tables import check_suffix, read_table, score_table, write_table
-
-    check_suffix(out)
+    check_output(out)
     if out.resolve() == table.resolve():
         raise UsageError(f"{out}: would overwrite the table it is made from; give another name")
-    rows = read_table(table)
-    checker = load(model or settings.model)
+    rows = read_rows(table)
+    check_room(out, rows)
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("judging", total=len(rows))
+    from replycheck.checker import load
+
+    checker = load(model or settings.model)
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("judging", total=len(rows.rows))
         scored = score_table(
             checker,
             rows,
-            path=table,
             reply_column=reply_column,
             message_column=message_column,
             max_chars=settings.max_chars,
             progress=lambda n: bar.advance(task, n),
         )
-    write_table(scored.table, out)
-    for row in scored.unread:
-        print(f"replycheck: {table}, row {row.row}, column {row.column!r}: {row.why}", file=sys.stderr)
-    judged = len(rows) - len(scored.unread)
-    print(f"{judged:,} of {len(rows):,} rows judged, written to {out}")
+    changed = write_table(rows, scored.added, out)
+    for file, remarks in ((table, [*rows.remarks, *scored.unread]), (out, changed)):
+        for remark in remarks:
+            _report(UnreadableInput(remark.why, file=file, row=remark.row, column=remark.column))
+    print(f"{len(rows.rows) - len(scored.unread):,} of {len(rows.rows):,} rows judged, written to {out}")
     if scored.unread:
         raise typer.Exit(UNREADABLE)
     if fail_on_pushing and scored.pushing_and_sure:
@@ -331,11 +359,15 @@ def train(
 
 @app.command()
 def evaluate(
-    table: Annotated[Path | None, typer.Argument(help="Batch file (.jsonl) or labelled table; the corpus unless given.")] = None,
+    table: Annotated[
+        Path | None, typer.Argument(help="Batch file (.jsonl) or labelled table; the corpus unless given.")
+    ] = None,
     data: Data = None,
     model: Model = None,
     test: Annotated[bool, typer.Option(help="Open the test batches too; the opening is logged in data/test.")] = False,
-    cross_validation: Annotated[bool, typer.Option(help="Also train anew without each fold of training batches.")] = False,
+    cross_validation: Annotated[
+        bool, typer.Option(help="Also train anew without each fold of training batches.")
+    ] = False,
     write: Annotated[bool, typer.Option(help="Put the record and the card into the model folder.")] = False,
 ) -> None:
     """Measure a model on batches whose writers it has not seen, beside baselines; print the record as JSON."""

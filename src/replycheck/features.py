@@ -53,6 +53,22 @@ class Batch:
     """Hash of the token's first five characters, lower case: a stem that forgives endings and some typos."""
     code: NDArray[np.uint8]
     """The token's word class (`lexicon.CODES`)."""
+    cues: Floats
+    """(sentences, len(CUES)): 1 where the cue stands in the sentence."""
+
+    def part(self, first: int, last: int) -> Batch:
+        """The batch of the texts `first` to `last` (exclusive) of this one."""
+        a, b = np.searchsorted(self.sentence_text, (first, last))
+        c, d = np.searchsorted(self.token_sentence, (a, b))
+        return Batch(
+            last - first,
+            self.sentence_text[a:b] - first,
+            self.start[a:b],
+            self.end[a:b],
+            self.token_sentence[c:d] - a,
+            *(tokens[c:d] for tokens in (self.word, self.delexicalised, self.stem, self.code)),
+            self.cues[a:b],
+        )
 
     @property
     def sentences(self) -> int:
@@ -148,7 +164,8 @@ class Tokens:
         if not spans:
             none = np.zeros(0, dtype=np.int64)
             hashes = none.astype(np.uint32)
-            return Batch(len(texts), none, none, none, none, hashes, hashes, hashes, none.astype(np.uint8))
+            no_cues = np.zeros((0, len(CUES)), dtype=np.float32)
+            return Batch(len(texts), none, none, none, none, hashes, hashes, hashes, none.astype(np.uint8), no_cues)
         if self._tables is None:
             count = np.array(self._count, dtype=np.int64)
             self._tables = (count, np.cumsum(count) - count, np.array(self._token, dtype=np.int64).reshape(-1, 5))
@@ -169,7 +186,18 @@ class Tokens:
         word, form, stem = np.zeros((3, size), dtype=np.uint32)
         code = np.full(size, EDGE, dtype=np.uint8)
         word[place], form[place], stem[place], code[place] = table[:, 1:].T
-        return Batch(len(texts), sentence_text, edges[:, 0], edges[:, 1], owner, word, form, stem, code)
+        return Batch(
+            len(texts),
+            sentence_text,
+            edges[:, 0],
+            edges[:, 1],
+            owner,
+            word,
+            form,
+            stem,
+            code,
+            _cues(code, owner, len(spans)),
+        )
 
 
 # --- cues --------------------------------------------------------------------------------------------------------
@@ -281,7 +309,7 @@ CUES: tuple[Cue, ...] = (
     Cue("colon_end", "form", r"(?:COLON|COMMA) (?=\||$)"),
     Cue("quote", "form", "QUOTE"),
 )
-"""Every cue, in the order of the columns of `cue_matrix`."""
+"""Every cue, in the order of the columns of `Batch.cues`."""
 
 CUE_COLUMN: dict[str, int] = {cue.name: column for column, cue in enumerate(CUES)}
 
@@ -294,13 +322,13 @@ def _compile(pattern: str) -> re.Pattern[str]:
 _COMPILED = [_compile(cue.pattern) for cue in CUES]
 
 
-def cue_matrix(batch: Batch) -> Floats:
-    """(sentences, len(CUES)): 1 where the cue stands in the sentence."""
-    found = np.zeros((batch.sentences, len(CUES)), dtype=np.float32)
-    line = batch.code.tobytes().decode("latin-1")
+def _cues(code: NDArray[np.uint8], sentence: Ints, sentences: int) -> Floats:
+    """(sentences, len(CUES)) from the word classes of all tokens, in one string."""
+    found = np.zeros((sentences, len(CUES)), dtype=np.float32)
+    line = code.tobytes().decode("latin-1")
     for column, pattern in enumerate(_COMPILED):
         if at := [m.end() - 1 for m in pattern.finditer(line)]:
-            found[batch.token_sentence[at], column] = 1.0
+            found[sentence[at], column] = 1.0
     return found
 
 

@@ -28,65 +28,17 @@ _SENDS = (
 )
 _PLACE = re.compile(_PLACES, re.I)
 _SEND = re.compile(_SENDS, re.I)
-_TRIGGER_HASHES = np.array(
+_TRIGGERS = np.zeros(1 << 16, dtype=bool)
+"""Whether a sentence with a word of this hash (its low bits) is looked at: without such a word no pattern matches."""
+_TRIGGERS[
     [
-        hash_word(word)
-        for word in [
-            "911",
-            "999",
-            "112",
-            "000",
-            "988",
-            "9",
-            "116",
-            "116123",
-            "111",
-            "13",
-            "samaritans",
-            "childline",
-            "lifeline",
-            "crisis",
-            "suicide",
-            "emergency",
-            "ambulance",
-            "a",
-            "e",
-            "a&e",
-            "poison",
-            "safeguarding",
-            "child",
-            "domestic",
-            "women",
-            "refuge",
-            "shelter",
-            "rape",
-            "police",
-            "counsellor",
-            "counselor",
-            "counselling",
-            "counseling",
-            "doctor",
-            "gp",
-            "g.p.",
-            "nurse",
-            "pharmacist",
-            "physician",
-            "midwife",
-            "therapist",
-            "solicitor",
-            "lawyer",
-            "attorney",
-            "barrister",
-            "legal",
-            "citizens",
-            "citizen",
-            "law",
-            "nhs",
-        ]
-    ],
-    dtype=np.uint32,
-)
-"""Hashes of the words without which no pattern matches: sentences with none of them are passed over."""
+        hash_word(word) & 0xFFFF
+        for word in """911 999 112 000 988 9 116 13 samaritans childline lifeline crisis suicide emergency ambulance a e a&e
+        poison safeguarding child domestic women refuge shelter rape police counsellor counselor counselling counseling doctor
+        gp g.p. nurse pharmacist physician midwife therapist solicitor lawyer attorney barrister legal citizens citizen law nhs
+        """.split()
+    ]
+] = True
 
 
 def must_be_made(sentence: str) -> bool:
@@ -98,6 +50,6 @@ def must_be_made(sentence: str) -> bool:
 def referrals(batch: Batch, texts: Sequence[str]) -> NDArray[np.bool_]:
     """(sentences,) which sentences of a batch are referrals that must be made."""
     found = np.zeros(batch.sentences, dtype=bool)
-    for s in np.unique(batch.token_sentence[np.isin(batch.word, _TRIGGER_HASHES)]):
+    for s in np.unique(batch.token_sentence[_TRIGGERS[batch.word & 0xFFFF]]):
         found[s] = must_be_made(texts[batch.sentence_text[s]][batch.start[s] : batch.end[s]])
     return found

@@ -52,7 +52,6 @@ class Table:
     group: Ints
     kind: Ints
     """(texts,) true kind; `input` where there is no message, as the codebook says."""
-    known: Floats
     pushing: NDArray[np.bool_]
     move: Ints
     """(sentences,) agreed move; -1 where a sentence has none."""
@@ -108,7 +107,6 @@ def tabulate(examples: Sequence[Example], tokens: Tokens) -> Table:
         given=inputs(reply, message),
         group=_numbers([e.batch for e in examples]),
         kind=np.array([KINDS.index(e.message_kind or MessageKind.INPUT) for e in examples]),
-        known=np.array([bool(e.patron_message) for e in examples], dtype=np.float32),
         pushing=np.array([e.pushing for e in examples]),
         move=move,
         other=other,
@@ -216,8 +214,8 @@ def train(
     log_odds = np.zeros(len(table.examples), dtype=np.float64)
     for test in held_out:
         fit = ~test
-        head = LabelHead().fit(summary[fit], table.kind[fit], table.known[fit], table.pushing[fit], weight[fit])
-        log_odds[test] = head.decision_function(summary[test], table.kind[test], table.known[test])
+        head = LabelHead().fit(summary[fit], table.kind[fit], table.pushing[fit], weight[fit])
+        log_odds[test] = head.decision_function(summary[test], table.kind[test])
     slope, offset = calibrate(log_odds, table.pushing)
     probability = 1 / (1 + np.exp(-(slope * log_odds + offset)))
     threshold = choose_threshold(probability, table.pushing)
@@ -228,7 +226,7 @@ def train(
     engine = Engine(seed).assemble(
         MessageKindClassifier().fit(spoken.batch, spoken.kind, spoken.group),
         fit_tagger(table, everything),
-        LabelHead().fit(summary, table.kind, table.known, table.pushing, weight),
+        LabelHead().fit(summary, table.kind, table.pushing, weight),
         slope,
         offset,
         threshold,
