@@ -242,7 +242,7 @@ def test_an_empty_table_gets_its_columns(checker: Checker, tmp_path: Path) -> No
 # --- workbooks ---------------------------------------------------------------------------------------------------
 
 
-def workbook(path: Path, rows: Sequence[Sequence[object]], formats: dict[str, str] | None = None) -> Path:
+def workbook(path: Path, rows: Sequence[Row], formats: dict[str, str] | None = None) -> Path:
     book = openpyxl.Workbook()
     for row in rows:
         book.worksheets[0].append(list(row))
@@ -253,7 +253,17 @@ def workbook(path: Path, rows: Sequence[Sequence[object]], formats: dict[str, st
 
 
 def test_dates_numbers_and_leading_zeros_of_a_workbook_look_as_before(tmp_path: Path) -> None:
-    row = ["Yes.", 42, datetime(2024, 1, 5), datetime(2024, 1, 5, 9, 30), time(9, 30), 1.5, True, "007", None]
+    row: list[Any] = [
+        "Yes.",
+        42,
+        datetime(2024, 1, 5),
+        datetime(2024, 1, 5, 9, 30),
+        time(9, 30),
+        1.5,
+        True,
+        "007",
+        None,
+    ]
     formats = {"B2": "00000", "C2": "dd.mm.yyyy", "D2": "d.m.yy h:mm", "F2": "0.00 €", "H2": "@"}
     source = workbook(tmp_path / "in.xlsx", [["reply", *"bcdefghi"], row], formats)
     assert rewrite(source, tmp_path / "out.xlsx") == []
@@ -266,7 +276,7 @@ def test_dates_numbers_and_leading_zeros_of_a_workbook_look_as_before(tmp_path: 
 
 
 def test_dates_and_numbers_of_a_workbook_keep_their_type_in_parquet(tmp_path: Path) -> None:
-    rows = [["reply", "day", "n"], ["Yes.", date(2024, 1, 5), 1], ["No.", None, 2.5]]
+    rows: list[Row] = [["reply", "day", "n"], ["Yes.", date(2024, 1, 5), 1], ["No.", None, 2.5]]
     assert rewrite(workbook(tmp_path / "in.xlsx", rows), tmp_path / "out.parquet") == []
     assert read(tmp_path / "out.parquet")[1][0][:3] == ["Yes.", date(2024, 1, 5), 1.0]
 
@@ -298,7 +308,7 @@ def change_sheet(path: Path, old: str, new: str) -> Path:
 
 
 def test_a_formula_becomes_its_value_or_its_text_but_no_formula(checker: Checker, tmp_path: Path) -> None:
-    rows = [["reply", "a", "b"], ['="Thanks"&"!"', "=1+2", "=3+4"], ["Yes.", 1, 2]]
+    rows: list[Row] = [["reply", "a", "b"], ['="Thanks"&"!"', "=1+2", "=3+4"], ["Yes.", 1, 2]]
     source = workbook(tmp_path / "in.xlsx", rows)
     change_sheet(source, "<f>1+2</f><v />", "<f>1+2</f><v>3</v>")
     change_sheet(source, '<c r="A2"><f>"Thanks"&amp;"!"</f><v />', '<c r="A2" t="str"><f>A</f><v>Thanks!</v>')
@@ -632,19 +642,19 @@ def test_odd_texts_are_judged_and_kept(checker: Checker, tmp_path: Path, suffix:
 
 
 class Failing(Sequence[tuple[Any, ...] | None]):
-    """Added cells of which the second can't be had."""
+    """Added cells of which the last can't be had."""
 
-    def __init__(self, problem: BaseException) -> None:
-        self.problem = problem
+    def __init__(self, rows: int, problem: BaseException) -> None:
+        self.rows, self.problem = rows, problem
 
     def __len__(self) -> int:
-        return len(ROWS)
+        return self.rows
 
     def __getitem__(self, _: Any) -> Any:
         raise self.problem
 
     def __iter__(self) -> Iterator[tuple[Any, ...] | None]:
-        yield None
+        yield from [None] * (self.rows - 1)
         raise self.problem
 
 
@@ -654,13 +664,14 @@ class Failing(Sequence[tuple[Any, ...] | None]):
 def test_a_failed_or_interrupted_writing_leaves_everything_as_it_was(
     tmp_path: Path, suffix: str, problem: BaseException, older: bytes | None
 ) -> None:
-    table, target = read_rows(write(tmp_path / "in.csv")), tmp_path / f"out{suffix}"
+    table = read_rows(write(tmp_path / "in.csv", rows=ROWS * 300))
+    target = tmp_path / f"out{suffix}"
     if older is not None:
         target.write_bytes(older)
     before = sorted(tmp_path.iterdir())
     expected = UsageError if isinstance(problem, OSError) else type(problem)
     with pytest.raises(expected) as found:
-        write_table(table, Failing(problem), target)
+        write_table(table, Failing(len(table.rows), problem), target)
     assert sorted(tmp_path.iterdir()) == before
     assert older is None or target.read_bytes() == older
     if expected is UsageError:

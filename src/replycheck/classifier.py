@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class Ngrams(BaseEstimator):
     `views` names pairs of a view and the weight of its indicator in `VIEWS`.
     """
 
-    VIEWS = {
+    VIEWS: ClassVar[dict[str, tuple[tuple[features.View, float], ...]]] = {
         # lexical n-grams count less, since topics change
         "moves": ((features.DELEXICALISED, 0.6), (features.WORDS, 0.4), (features.STEMS, 0.4)),
         "kind": ((features.WORDS, 0.5), (features.DELEXICALISED, 0.5)),

@@ -58,8 +58,12 @@ def main() -> None:
         print("replycheck: interrupted", file=sys.stderr)
         code = INTERRUPTED
     except BrokenPipeError:
-        # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _stop_printing()
+    except SystemExit as stop:
+        # how Rich, which prints the help too, leaves a broken pipe
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        _stop_printing()
     except Exception as problem:
         code = _unexpected(problem)
     sys.exit(code)
@@ -70,6 +74,11 @@ def _run(arguments: list[str]) -> None:
     command = typer.main.get_command(app)
     with command.make_context("replycheck", arguments) as context:
         command.invoke(context)
+
+
+def _stop_printing() -> None:
+    """Whoever read our output has seen enough: no error, and nothing more to flush at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _stop(number: int, _: object) -> NoReturn:
@@ -121,7 +130,7 @@ def _root(
 @app.command()
 def check(
     file: Annotated[
-        str, typer.Argument(metavar="[FILE|-]", help="Text file with one reply; - is standard input.")
+        str, typer.Argument(metavar="FILE|-", help="Text file with one reply; - is standard input.")
     ] = "-",
     patron_message: Annotated[str | None, typer.Option(help="The message that the reply answers.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON (docs/json.md).")] = False,
@@ -273,7 +282,7 @@ def _indented(console: Console, text: str, by: int, style: str = "") -> None:
 
 @app.command()
 def score(
-    table: Annotated[Path, typer.Argument(help="csv, tsv, xlsx, jsonl or parquet; one reply a row.")],
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="csv, tsv, xlsx, jsonl or parquet; one reply a row.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Table to write, with the verdict's columns added.")],
     reply_column: Annotated[str, typer.Option(help="Column that holds the reply.")] = "reply",
     message_column: Annotated[

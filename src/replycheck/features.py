@@ -66,7 +66,10 @@ class Batch:
             self.start[a:b],
             self.end[a:b],
             self.token_sentence[c:d] - a,
-            *(tokens[c:d] for tokens in (self.word, self.delexicalised, self.stem, self.code)),
+            self.word[c:d],
+            self.delexicalised[c:d],
+            self.stem[c:d],
+            self.code[c:d],
             self.cues[a:b],
         )
 

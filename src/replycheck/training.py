@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
+from threadpoolctl import threadpool_limits
 
 from replycheck.classifier import (
     KINDS,
@@ -160,7 +161,8 @@ def read_moves(tagger: MoveTagger, table: Table) -> Floats:
 
 def _fold_moves(table: Table, train: NDArray[np.bool_], test: NDArray[np.bool_]) -> tuple[Ints, Floats]:
     rows = np.flatnonzero(test[table.reply.sentence_text])
-    return rows, read_moves(fit_tagger(table, train), table)[rows]
+    with threadpool_limits(1):  # sums over several threads differ in their last bits
+        return rows, read_moves(fit_tagger(table, train), table)[rows]
 
 
 def folds(group: Ints, seed: int, count: int = FOLDS) -> list[NDArray[np.bool_]]:
@@ -203,6 +205,11 @@ def train(
     examples: Sequence[Example], messages: Sequence[LabelledMessage] = (), *, seed: int = 0, jobs: int = 2
 ) -> Trained:
     """Fit the whole chain. Contested examples teach neither moves nor labels."""
+    with threadpool_limits(1):
+        return _train(examples, messages, seed, jobs)
+
+
+def _train(examples: Sequence[Example], messages: Sequence[LabelledMessage], seed: int, jobs: int) -> Trained:
     tokens = Tokens(make_nlp())
     table = tabulate([e for e in examples if not e.contested], tokens)
     spoken = tabulate_messages(table.examples, messages, tokens)
