@@ -200,3 +200,30 @@ def test_the_log_of_openings_is_kept_once_a_model_and_day(tmp_path: Path) -> Non
     corpus.log_opening(tmp_path, "m-2")
     lines = (tmp_path / "test" / corpus.OPENINGS).read_text().splitlines()
     assert [line.split("|")[2].strip() for line in lines[4:]] == ["m-1", "m-2"]
+
+
+# --- behavioural cases -----------------------------------------------------------------------------------------------
+
+
+def test_behavioural_cases_are_many_and_of_every_type(data: Path) -> None:
+    cases = corpus.read_cases(data)
+    assert len({c.id for c in cases}) == len(cases) >= 400
+    assert len({c.capability for c in cases}) >= 40
+    assert {c.type for c in cases} == set(corpus.EXPECTED)
+    assert all(len({x.type for x in cases if x.capability == c.capability}) == 1 for c in cases)
+
+
+@pytest.mark.parametrize(
+    ("case", "says"),
+    [
+        ({"id": "1"}, "missing"),
+        ({"type": "minimum", "expect": "same"}, "type 'minimum' can't expect 'same'"),
+        ({"type": "direction", "expect": "higher"}, "column 'reply_2': missing or empty"),
+    ],
+)
+def test_a_faulty_case_is_named(tmp_path: Path, case: dict[str, str], says: str) -> None:
+    whole = {"id": "1", "capability": "c", "message": "m", "reply": "r"} if len(case) > 1 else {}
+    (tmp_path / "behaviour.jsonl").write_text(json.dumps({**whole, **case}) + "\n")
+    with pytest.raises(CorpusError, match=re.escape(says)) as problem:
+        corpus.read_cases(tmp_path)
+    assert "row 1" in str(problem.value)

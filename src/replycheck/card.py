@@ -36,6 +36,8 @@ def render(record: Record, manifest: Manifest) -> str:
         _cross(record.get("cross_validation")),
         "## Moves, message kind, pairs",
         _steps(record),
+        "## Behaviour",
+        _behaviour(record["behaviour"]),
         "## Does a probability mean what it says?",
         _reliability(record),
         "## How readers agreed",
@@ -135,6 +137,18 @@ def _steps(record: Record) -> str:
             "both sides right",
         ],
         rows,
+    )
+
+
+def _behaviour(part: Record) -> str:
+    rows = [
+        [name, row["type"], f"{row['passed']} of {row['cases']}"]
+        for name, row in sorted(part["capabilities"].items(), key=lambda item: (item[1]["type"], item[0]))
+    ]
+    whole = ", ".join(f"{t} {v['passed']} of {v['cases']}" for t, v in part["by_type"].items())
+    return (
+        "Cases written from the codebook, without a look at the model (`data/behaviour.jsonl`): "
+        f"{whole}.\n\n" + _table(["capability", "type", "passed"], rows)
     )
 
 

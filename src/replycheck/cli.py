@@ -1,7 +1,8 @@
 """Command line: parse, call, print, exit. The only module that prints.
 
 An edge of the walk. Exit codes, the same for every command: 0 fine, 1 pushing found and sure (only with
---fail-on-pushing), 2 misuse, 3 some input unreadable (outranks 1), 4 an error of ours, 5 promotion refused.
+--fail-on-pushing), 2 misuse, 3 some input unreadable (outranks 1), 4 an error of ours, 5 promotion refused,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 FINE, PUSHING, MISUSE, UNREADABLE, OURS, INTERRUPTED = 0, 1, 2, 3, 4, 130
 _CALL_ERROR: Any = typer.BadParameter.__mro__[2]
-"""Click's ClickException, reached through typer, which from 0.20 on brings a click of its own."""
+"""Click's ClickException, reached through typer, which in newer versions brings a click of its own."""
 
 app = typer.Typer(
     help="Does a library's reply listen, or does it push services?",
@@ -48,12 +49,10 @@ def main() -> None:
         sys.stdout.reconfigure(errors="replace")
     code = FINE
     try:
-        _run(sys.argv[1:])
+        code = _run(sys.argv[1:])
         sys.stdout.flush()
     except ReplycheckError as problem:
         code = _report(problem)
-    except typer.Exit as stop:
-        code = stop.exit_code
     except (KeyboardInterrupt, typer.Abort):
         print("replycheck: interrupted", file=sys.stderr)
         code = INTERRUPTED
@@ -69,11 +68,15 @@ def main() -> None:
     sys.exit(code)
 
 
-def _run(arguments: list[str]) -> None:
-    """Parse and call, with every exception left as it is; `app()` would turn some into exit codes of its own."""
+def _run(arguments: list[str]) -> int:
+    """Parse and call, with every error left as it is; `app()` would turn some into exit codes of its own."""
     command = typer.main.get_command(app)
-    with command.make_context("replycheck", arguments) as context:
-        command.invoke(context)
+    try:
+        with command.make_context("replycheck", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as stop:
+        return stop.exit_code
+    return FINE
 
 
 def _stop_printing() -> None:
@@ -129,9 +132,7 @@ def _root(
 
 @app.command()
 def check(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE|-", help="Text file with one reply; - is standard input.")
-    ] = "-",
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Text file with one reply; - is standard input.")] = "-",
     patron_message: Annotated[str | None, typer.Option(help="The message that the reply answers.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON (docs/json.md).")] = False,
     examples: Annotated[bool, typer.Option("--examples", help="Check the example drafts that ship.")] = False,

@@ -336,6 +336,48 @@ def opening(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(text.lower())[:4])
 
 
+# --- behavioural cases -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One behavioural case: a reply and what is expected of it, alone (`minimum`) or against its second version."""
+
+    id: str
+    capability: str
+    type: Literal["minimum", "invariance", "direction"]
+    expect: str
+    message: str
+    reply: str
+    message_2: str = ""
+    reply_2: str = ""
+
+
+EXPECTED: dict[str, tuple[str, ...]] = {
+    "minimum": tuple(Label),
+    "invariance": ("same",),
+    "direction": ("higher", "lower"),
+}
+"""What a case of each type may expect."""
+
+
+def read_cases(data: Path) -> list[Case]:
+    """The behavioural cases; CorpusError names the line that breaks their format."""
+    file = data / "behaviour.jsonl"
+    found = []
+    for row, record in _records(file):
+        try:
+            case = Case(**record)
+        except TypeError as problem:
+            raise CorpusError(str(problem).replace("Case.__init__() ", ""), file=file, row=row) from None
+        if case.expect not in EXPECTED.get(case.type, ()):
+            raise CorpusError(f"type {case.type!r} can't expect {case.expect!r}", file=file, row=row, column="expect")
+        if not case.reply or (case.type != "minimum" and not case.reply_2):
+            raise CorpusError("missing or empty", file=file, row=row, column="reply" if not case.reply else "reply_2")
+        found.append(case)
+    return found
+
+
 # --- what stands in the datasheet --------------------------------------------------------------------------------
 
 COUNTS_BEGIN, COUNTS_END = "<!-- counts -->\n", "\n<!-- end of counts -->"

@@ -24,7 +24,17 @@ from replycheck.bundle import Manifest
 from replycheck.checker import Checker
 from replycheck.classifier import KINDS, MOVES
 from replycheck.codebook import Label
-from replycheck.corpus import Annotation, Example, LabelledMessage, fingerprint, read_messages, read_split
+from replycheck.corpus import (
+    EXPECTED,
+    Annotation,
+    Case,
+    Example,
+    LabelledMessage,
+    fingerprint,
+    read_cases,
+    read_messages,
+    read_split,
+)
 from replycheck.errors import UsageError
 from replycheck.reply import Reply, Verdict
 from replycheck.training import BASE_RATE, align, folds, rate_weights, train
@@ -219,6 +229,31 @@ def agreement(examples: Iterable[Example]) -> Record:
     }
 
 
+def behaviour_figures(checker: Checker, cases: Sequence[Case]) -> Record:
+    """Pass rate of each capability. Invariance: the same label; direction: a probability that moves the expected way."""
+    first = checker.check_many([Reply(c.reply, c.message or None) for c in cases], reasons=False)
+    second = checker.check_many([Reply(c.reply_2 or c.reply, c.message_2 or None) for c in cases], reasons=False)
+    capabilities: dict[str, Record] = {}
+    for case, a, b in zip(cases, first, second, strict=True):
+        passed = {
+            "same": a.label is b.label,
+            "higher": b.probability > a.probability,
+            "lower": b.probability < a.probability,
+        }.get(case.expect, a.label == case.expect)
+        row = capabilities.setdefault(case.capability, {"type": case.type, "cases": 0, "passed": 0})
+        row["cases"] += 1
+        row["passed"] += passed
+    by_type = {
+        t: {
+            "capabilities": sum(r["type"] == t for r in capabilities.values()),
+            "cases": sum(r["cases"] for r in capabilities.values() if r["type"] == t),
+            "passed": sum(r["passed"] for r in capabilities.values() if r["type"] == t),
+        }
+        for t in EXPECTED
+    }
+    return {"by_type": by_type, "capabilities": capabilities}
+
+
 # --- baselines ---------------------------------------------------------------------------------------------------
 
 
@@ -372,6 +407,7 @@ def evaluate_corpus(
             **{split: sum(e.contested for e in examples) for split, examples in held_out.items()},
         },
         "agreement": agreement(everything),
+        "behaviour": behaviour_figures(checker, read_cases(data)),
         **{split: measure(checker, examples, learned) for split, examples in held_out.items()},
     }
     if cross_validation:
