@@ -208,7 +208,7 @@ def test_a_reason_is_what_leaving_the_sentence_out_changes(checker: Checker) -> 
     s = next(i for i in range(batch.sentences) if batch.start[i] == reason.start)
     rest = np.array([i for i in range(batch.sentences) if i != s])
     without, _ = checker.engine.weigh(
-        judged.tagged[:, rest], judged.words[rest], batch.sentence_text[rest], judged.kind
+        judged.tagged[:, rest], judged.read[rest], judged.words[rest], batch.sentence_text[rest], judged.kind
     )
     assert reason.weight == pytest.approx(verdict.probability - without[0], abs=1e-6)
 

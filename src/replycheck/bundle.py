@@ -31,7 +31,8 @@ FILES = (ENGINE, EVALUATION, CARD)
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 TRUSTED = [
-    f"replycheck.classifier.{name}" for name in ("Engine", "LabelHead", "MessageKindClassifier", "MoveTagger", "Ngrams")
+    f"replycheck.classifier.{name}"
+    for name in ("Engine", "LabelHead", "MessageKindClassifier", "MoveTagger", "Ngrams", "ReplyReader")
 ]
 
 

@@ -141,8 +141,8 @@ def decide(engine: Engine, batch: Batch, judged: Judgement) -> tuple[list[float]
 
 
 def _out_of_domain(words: int, familiar: float) -> str:
-    if words == 0:
-        return "there are no words to judge"
+    if familiar == 0:
+        return "it has no words that the corpus knows"
     if familiar < _FAMILIAR:
         return f"only {familiar:.0%} of its words are known from the corpus; another language, or code?"
     if words > _LONGEST:
@@ -165,6 +165,7 @@ def _carried(engine: Engine, batch: Batch, judged: Judgement, decided: Floats) -
     copy, row = copy[keep], row[keep]
     without, _ = engine.weigh(
         judged.tagged[:, row],
+        judged.read[row],
         judged.words[row],
         copy,
         judged.kind[owner],

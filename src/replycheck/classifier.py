@@ -33,7 +33,19 @@ _MARK = np.zeros(256, dtype=bool)
 _MARK[
     [
         lexicon.CODES[n]
-        for n in ["QUESTION", "EXCLAIM", "STOP", "COMMA", "COLON", "DASH", "QUOTE", "BRACKET", "BULLET", "SYMBOL"]
+        for n in [
+            "QUESTION",
+            "EXCLAIM",
+            "STOP",
+            "COMMA",
+            "COLON",
+            "DASH",
+            "QUOTE",
+            "BRACKET",
+            "BULLET",
+            "SYMBOL",
+            "EMOJI",
+        ]
     ]
 ] = True
 _WORDY = 0.6
@@ -50,6 +62,7 @@ class Ngrams(BaseEstimator):
         # lexical n-grams count less, since topics change
         "moves": ((features.DELEXICALISED, 0.6), (features.WORDS, 0.4), (features.STEMS, 0.4)),
         "kind": ((features.WORDS, 0.5), (features.DELEXICALISED, 0.5)),
+        "reply": ((features.CHARACTERS, 1.0),),
         "known": ((features.SINGLE_WORDS, 1.0),),
     }
 
@@ -94,39 +107,47 @@ class Ngrams(BaseEstimator):
                 self._tables.append(table)
         return self._tables
 
-    def find(self, batch: Batch, owner: Ints) -> tuple[Ints, NDArray[np.int32], Floats]:
-        """(row, column, weight) of every kept n-gram, by row."""
-        rows, columns, weights = [], [], []
-        for (view, weight), table in zip(self.VIEWS[self.views], self._columns(), strict=True):
+    def find(self, batch: Batch, owner: Ints) -> tuple[Ints, NDArray[np.int32]]:
+        """(row, column) of every kept n-gram, by row."""
+        rows, columns = [], []
+        for (view, _), table in zip(self.VIEWS[self.views], self._columns(), strict=True):
             row, found = features.buckets(batch, view, owner)
             column = table[found]
             keep = column >= 0
             rows.append(row[keep])
             columns.append(column[keep])
-            weights.append(np.full(len(columns[-1]), weight, dtype=np.float32))
+        if len(rows) == 1 and view is features.CHARACTERS:
+            return rows[0], columns[0]  # in order already
         row = np.concatenate(rows)
         order = np.argsort(row, kind="stable")
-        return row[order], np.concatenate(columns)[order], np.concatenate(weights)[order]
+        return row[order], np.concatenate(columns)[order]
 
     def known(self, batch: Batch) -> NDArray[np.bool_]:
         """(visible tokens,) whether each token is a kept n-gram of the first view."""
         _, found = features.buckets(batch, self.VIEWS[self.views][0][0])
         return self._columns()[0][found] >= 0
 
+    def weights(self) -> Floats:
+        """(width,) weight of each column."""
+        sizes = [len(kept) for kept in self.kept_]
+        return np.repeat(np.array([weight for _, weight in self.VIEWS[self.views]], dtype=np.float32), sizes)
+
     def matrix(self, batch: Batch, owner: Ints, count: int) -> sparse.csr_matrix:
         """(count, width): the weight of each n-gram, as often as it stands there."""
-        row, column, weight = self.find(batch, owner)
-        return sparse.csr_matrix(
-            (weight, column, np.searchsorted(row, np.arange(count + 1))), shape=(count, self.width)
-        )
+        row, column = self.find(batch, owner)
+        pointer = np.searchsorted(row, np.arange(count + 1))
+        return sparse.csr_matrix((self.weights()[column], column, pointer), shape=(count, self.width))
 
     def score(self, batch: Batch, owner: Ints, count: int, coef: Floats) -> Floats:
-        """`matrix(…) @ coef`, without making the matrix: its making is most of the cost for a single reply."""
-        row, column, weight = self.find(batch, owner)
+        """`matrix(…) @ coef` for coefficients (width, …) that hold the weights already. The matrix itself is not made:
+        its making is most of the cost for a single reply."""
+        row, column = self.find(batch, owner)
+        if coef.ndim == 1:
+            return np.bincount(row, weights=coef[column], minlength=count).astype(np.float32)
         total = np.zeros((count, coef.shape[1]), dtype=np.float32)
         if len(row):
             begins = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]]))
-            total[row[begins]] = np.add.reduceat(coef[column] * weight[:, None], begins, axis=0)
+            total[row[begins]] = np.add.reduceat(coef[column], begins, axis=0)
         return total
 
 
@@ -217,6 +238,7 @@ class MessageKindClassifier(ClassifierMixin, BaseEstimator):
         model = LogisticRegression(C=self.C, max_iter=400).fit(matrix, target)
         coef, self.intercept_ = _all_classes(model, len(KINDS))
         self.coef_ = np.ascontiguousarray(coef.T)
+        self.coef_[-self.ngrams_.width :] *= self.ngrams_.weights()[:, None]
         return self
 
     def predict_proba(self, batch: Batch) -> Floats:
@@ -287,6 +309,7 @@ class MoveTagger(ClassifierMixin, BaseEstimator):
         coef, self.intercept_ = _all_classes(model, len(MOVES))
         parts = np.split(coef.T, [given.dense.shape[1], dense.shape[1]])
         self.dense_coef_, self.kind_coef_, self.coef_ = (np.ascontiguousarray(part) for part in parts)
+        self.coef_ *= self.ngrams_.weights()[:, None]
         self.classes_ = np.arange(len(MOVES))
         return self
 
@@ -357,6 +380,46 @@ def _ordered(telling: Floats, courtesy: NDArray[np.float64], begins: Ints) -> Fl
     return found
 
 
+class ReplyReader(ClassifierMixin, BaseEstimator):
+    """What the words of a reply say by themselves: character n-grams, added up by sentence.
+
+    A text's log-odds are the sum of its sentences' scores over the square root of its number of words, so that a sentence can
+    be left out of a text exactly.
+    """
+
+    def __init__(self, C: float = 0.1, min_groups: int = 3) -> None:
+        self.C = C
+        self.min_groups = min_groups
+
+    def fit(
+        self, batch: Batch, words: Floats, pushing: NDArray[np.bool_], weight: Floats, groups: Ints, texts: Ints
+    ) -> ReplyReader:
+        """`texts` picks the replies learned from; `words` is the number of words of each sentence."""
+        text = batch.sentence_text
+        chosen = np.isin(np.arange(batch.texts), texts)
+        self.ngrams_ = Ngrams("reply", self.min_groups, 4).fit(batch, text, groups, chosen)
+        counts = self.ngrams_.matrix(batch, text, batch.texts)[texts]
+        rarity = np.log((1 + len(texts)) / (1 + np.bincount(counts.indices, minlength=self.ngrams_.width))) + 1
+        length = np.maximum(np.bincount(text, weights=words, minlength=batch.texts), 1)[texts]
+        matrix = sparse.diags(length**-0.5) @ counts @ sparse.diags(np.maximum(rarity, 0.1))
+        model = LogisticRegression(C=self.C, max_iter=300).fit(matrix, pushing[texts], sample_weight=weight[texts])
+        self.coef_ = (model.coef_[0] * np.maximum(rarity, 0.1)).astype(np.float32)
+        self.intercept_ = float(model.intercept_[0])
+        self.classes_ = np.array([False, True])
+        return self
+
+    def score_sentences(self, batch: Batch) -> Floats:
+        """(sentences,) what each adds before the square root."""
+        return self.ngrams_.score(batch, np.arange(batch.sentences), batch.sentences, self.coef_)
+
+
+def read_whole(read: Floats, words: Floats, text: Ints, texts: int) -> Floats:
+    """(texts,) log-odds, but for a constant, from the scores of their sentences."""
+    total = np.bincount(text, weights=read, minlength=texts)
+    length = np.bincount(text, weights=words, minlength=texts)
+    return (total / np.sqrt(np.maximum(length, 1))).astype(np.float32)
+
+
 class LabelHead(ClassifierMixin, BaseEstimator):
     """The probability of pushing, from the order and weight of the moves under one reading of the message."""
 
@@ -364,33 +427,35 @@ class LabelHead(ClassifierMixin, BaseEstimator):
         self.C = C
 
     @staticmethod
-    def matrix(summary: Floats, kind: Ints) -> Floats:
-        """(texts, …) summary, kind, and the summary's shares under a request; whether there is a message
+    def matrix(summary: Floats, read: Floats, kind: Ints) -> Floats:
+        """(texts, …) summary, what the words say by themselves, kind, and the summary's shares under a request; whether there is a message
         does not enter, since without one the same readings are judged."""
         one_hot = np.eye(len(KINDS), dtype=np.float32)[kind]
         asked = (kind == KINDS.index(MessageKind.REQUEST))[:, None]
-        return np.concatenate([summary, one_hot, summary[:, : len(MOVES)] * asked], axis=1, dtype=np.float32)
+        return np.concatenate(
+            [summary, read[:, None], one_hot, summary[:, : len(MOVES)] * asked], axis=1, dtype=np.float32
+        )
 
-    def fit(self, summary: Floats, kind: Ints, pushing: NDArray[np.bool_], weight: Floats) -> LabelHead:
+    def fit(self, summary: Floats, read: Floats, kind: Ints, pushing: NDArray[np.bool_], weight: Floats) -> LabelHead:
         """Summaries under the true kind of each message."""
         model = LogisticRegression(C=self.C, max_iter=1000).fit(
-            self.matrix(summary, kind), pushing, sample_weight=weight
+            self.matrix(summary, read, kind), pushing, sample_weight=weight
         )
         self.coef_ = model.coef_[0].astype(np.float32)
         self.intercept_ = float(model.intercept_[0])
         self.classes_ = np.array([False, True])
         return self
 
-    def decision_function(self, summary: Floats, kind: Ints) -> Floats:
+    def decision_function(self, summary: Floats, read: Floats, kind: Ints) -> Floats:
         """(texts,) log-odds of pushing."""
-        found: Floats = self.matrix(summary, kind) @ self.coef_ + np.float32(self.intercept_)
+        found: Floats = self.matrix(summary, read, kind) @ self.coef_ + np.float32(self.intercept_)
         return found
 
-    def readings(self, summary: Floats) -> Floats:
+    def readings(self, summary: Floats, read: Floats) -> Floats:
         """(texts, kinds) `decision_function` of the summaries (kinds, texts, …) under each reading."""
         width = summary.shape[-1]
-        own, kinds, asked = np.split(self.coef_, [width, width + len(KINDS)])
-        found = summary @ own + kinds[:, None] + np.float32(self.intercept_)
+        own, alone, kinds, asked = np.split(self.coef_, [width, width + 1, width + 1 + len(KINDS)])
+        found = summary @ own + read * alone + kinds[:, None] + np.float32(self.intercept_)
         request = KINDS.index(MessageKind.REQUEST)
         found[request] += summary[request, :, : len(MOVES)] @ asked
         return np.ascontiguousarray(found.T)
@@ -412,6 +477,8 @@ class Judgement:
     """(sentences, moves) probabilities, the readings weighed by kind."""
     tagged: Floats
     """(kinds, sentences, moves) under each reading."""
+    read: Floats
+    """(sentences,) what the words of each say by themselves (`ReplyReader.score_sentences`)."""
     words: Floats
     """(sentences,) number of words."""
     referral: NDArray[np.bool_]
@@ -430,6 +497,7 @@ class Engine(BaseEstimator):
         self,
         kind: MessageKindClassifier,
         tagger: MoveTagger,
+        reader: ReplyReader,
         head: LabelHead,
         slope: float,
         offset: float,
@@ -438,7 +506,7 @@ class Engine(BaseEstimator):
     ) -> Engine:
         """Take over the fitted steps; `slope` and `offset` calibrate log-odds, `band` is the half-width, in calibrated
         log-odds, of the region round the threshold in which the verdict is unsure."""
-        self.kind_, self.tagger_, self.head_ = kind, tagger, head
+        self.kind_, self.tagger_, self.reader_, self.head_ = kind, tagger, reader, head
         self.slope_, self.offset_, self.threshold_, self.band_ = slope, offset, threshold, band
         return self
 
@@ -449,21 +517,23 @@ class Engine(BaseEstimator):
         kind = self.kind_.predict_proba(message)
         kind[~known] = np.eye(len(KINDS), dtype=np.float32)[KINDS.index(MessageKind.INPUT)]
         readings = self.tagger_.readings(given)
+        read = self.reader_.score_sentences(reply)
         readings[:, referral] = np.eye(len(MOVES), dtype=np.float32)[MOVES.index(Move.HANDS_OVER)]
         return Judgement(
-            *self.weigh(readings, given.words, reply.sentence_text, kind),
+            *self.weigh(readings, read, given.words, reply.sentence_text, kind),
             kind=kind,
             known=known,
             tagged=readings,
+            read=read,
             words=given.words,
             moves=np.einsum("ksm,sk->sm", readings, kind[reply.sentence_text]),
             referral=referral,
             familiar=self.tagger_.familiar(reply),
         )
 
-    def weigh(self, tagged: Floats, words: Floats, text: Ints, kind: Floats) -> tuple[Floats, Floats]:
+    def weigh(self, tagged: Floats, read: Floats, words: Floats, text: Ints, kind: Floats) -> tuple[Floats, Floats]:
         """(probability, (texts, kinds) probability under each reading) from the moves under each reading."""
         summary = summarise(tagged, words, text, len(kind))
-        found = self.head_.readings(summary)
+        found = self.head_.readings(summary, read_whole(read, words, text, len(kind)))
         found = 1 / (1 + np.exp(-(self.slope_ * found + self.offset_)))
         return (found * kind).sum(axis=1), found

@@ -7,12 +7,12 @@ tokens of all of them; one text is a batch of one.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from spacy.language import Language
 
 from replycheck import lexicon
@@ -53,6 +53,9 @@ class Batch:
     """Hash of the token's first five characters, lower case: a stem that forgives endings and some typos."""
     code: NDArray[np.uint8]
     """The token's word class (`lexicon.CODES`)."""
+    gram: Hashes
+    """Hashes of the character n-grams of all tokens, in order."""
+    gram_sentence: Ints
     cues: Floats
     """(sentences, len(CUES)): 1 where the cue stands in the sentence."""
 
@@ -60,6 +63,7 @@ class Batch:
         """The batch of the texts `first` to `last` (exclusive) of this one."""
         a, b = np.searchsorted(self.sentence_text, (first, last))
         c, d = np.searchsorted(self.token_sentence, (a, b))
+        e, f = np.searchsorted(self.gram_sentence, (a, b))
         return Batch(
             last - first,
             self.sentence_text[a:b] - first,
@@ -70,6 +74,8 @@ class Batch:
             self.delexicalised[c:d],
             self.stem[c:d],
             self.code[c:d],
+            self.gram[e:f],
+            self.gram_sentence[e:f] - a,
             self.cues[a:b],
         )
 
@@ -80,11 +86,14 @@ class Batch:
 
 
 def hash_word(word: str) -> int:
-    """FNV-1a, 32 bits: the same on every machine and in every process."""
-    value = 0x811C9DC5
-    for byte in word.encode("utf-8", "surrogatepass"):
-        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
-    return value or 1
+    """32 bits, the same on every machine and in every process; never 0, which marks the edge of a sentence."""
+    return zlib.crc32(word.encode("utf-8", "surrogatepass")) or 1
+
+
+def character_ngrams(word: str) -> list[int]:
+    """Hashes of the runs of three to five characters of a word, its ends marked by a blank."""
+    padded = f" {word} ".encode("utf-8", "surrogatepass")
+    return [zlib.crc32(padded[i : i + n]) for n in (3, 4, 5) for i in range(len(padded) - n + 1)]
 
 
 class Tokens:
@@ -94,6 +103,8 @@ class Tokens:
     LONGEST = 200
     """Longest run of non-blank characters that is remembered, and that spaCy splits as one: its time grows with the
     square of a run's length, so longer ones (no words of any language) are handed over in slices."""
+    LONGEST_WORD = 30
+    """Characters of a word that its character n-grams are taken from."""
     MOST = 300_000
     """Runs remembered before the memory starts anew; bounds it on endless input."""
 
@@ -106,7 +117,9 @@ class Tokens:
         self._runs = 0
         self._count: list[int] = []
         self._token: list[tuple[int, int, int, int, int]] = []
-        self._tables: tuple[Ints, Ints, NDArray[np.int64]] | None = None
+        self._grams: list[int] = []
+        self._gram_count: list[int] = []
+        self._tables: tuple[Ints, Ints, Ints, Ints, Ints, Hashes] | None = None
 
     def _learn(self, run: str) -> int:
         """Number of a run of characters that has not been seen yet."""
@@ -121,6 +134,9 @@ class Tokens:
         ]
         self._count.append(len(found))
         for at, word in found:
+            grams = character_ngrams(word.lower()[: self.LONGEST_WORD])
+            self._grams += grams
+            self._gram_count.append(len(grams))
             self._token.append(
                 (
                     at,
@@ -168,16 +184,26 @@ class Tokens:
             none = np.zeros(0, dtype=np.int64)
             hashes = none.astype(np.uint32)
             no_cues = np.zeros((0, len(CUES)), dtype=np.float32)
-            return Batch(len(texts), none, none, none, none, hashes, hashes, hashes, none.astype(np.uint8), no_cues)
+            code = none.astype(np.uint8)
+            return Batch(len(texts), none, none, none, none, hashes, hashes, hashes, code, hashes, none, no_cues)
         if self._tables is None:
             count = np.array(self._count, dtype=np.int64)
-            self._tables = (count, np.cumsum(count) - count, np.array(self._token, dtype=np.int64).reshape(-1, 5))
-        count, first_token, tokens = self._tables
+            grams = np.array(self._gram_count, dtype=np.int64)
+            self._tables = (
+                count,
+                np.cumsum(count) - count,
+                np.array(self._token, dtype=np.int64).reshape(-1, 5),
+                grams,
+                np.cumsum(grams) - grams,
+                np.array(self._grams, dtype=np.uint32),
+            )
+        count, first_token, tokens, gram_count, first_gram, all_grams = self._tables
         number = np.array(runs, dtype=np.int64)
         width = count[number]
-        row = np.repeat(first_token[number] - (np.cumsum(width) - width), width) + np.arange(int(width.sum()))
+        row = _expanded(first_token[number], width)
         table = tokens[row]
         offset = np.repeat(np.array(offsets, dtype=np.int64), width) + table[:, 0]
+        gram = _expanded(first_gram[row], gram_count[row])
         first = edges[:, 0] + np.array(shifts)[sentence_text]
         sentence = np.maximum(np.searchsorted(first, offset, side="right") - 1, 0)
         # room for one edge mark before each sentence
@@ -199,8 +225,15 @@ class Tokens:
             form,
             stem,
             code,
+            all_grams[gram],
+            np.repeat(sentence, gram_count[row]),
             _cues(code, owner, len(spans)),
         )
+
+
+def _expanded(first: Ints, count: Ints) -> Ints:
+    """first, first + 1, … (count of them), one after the other for each pair."""
+    return np.repeat(first - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
 
 
 # --- cues --------------------------------------------------------------------------------------------------------
@@ -322,14 +355,21 @@ def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern.replace(" ", "").replace("_", _TOKEN))
 
 
-_COMPILED = [_compile(cue.pattern) for cue in CUES]
+_COMPILED = [(k, _compile(cue.pattern)) for k, cue in enumerate(CUES) if cue.pattern not in lexicon.CODES]
+_OF_CLASS = np.full(256, -1, dtype=np.int64)
+"""Column of the cue that is nothing but a word class, for each class: found by looking up, not by a pattern."""
+for _column, _cue in enumerate(CUES):
+    if _cue.pattern in lexicon.CODES:
+        _OF_CLASS[lexicon.CODES[_cue.pattern]] = _column
 
 
 def _cues(code: NDArray[np.uint8], sentence: Ints, sentences: int) -> Floats:
     """(sentences, len(CUES)) from the word classes of all tokens, in one string."""
     found = np.zeros((sentences, len(CUES)), dtype=np.float32)
+    alone = _OF_CLASS[code]
+    found[sentence[alone >= 0], alone[alone >= 0]] = 1.0
     line = code.tobytes().decode("latin-1")
-    for column, pattern in enumerate(_COMPILED):
+    for column, pattern in _COMPILED:
         if at := [m.end() - 1 for m in pattern.finditer(line)]:
             found[sentence[at], column] = 1.0
     return found
@@ -368,21 +408,6 @@ BUCKET_BITS = 20
 _PRIME = np.uint32(0x9E3779B1)
 
 
-def _ngrams(tokens: Hashes, owner: Ints, size: int, salt: int) -> tuple[Ints, Hashes]:
-    """(owner, bucket) of every n-gram of `size` tokens that lies within one sentence."""
-    if len(tokens) < size:
-        return np.zeros(0, np.int64), np.zeros(0, np.uint32)
-    last = len(tokens) - size + 1
-    value = np.full(last, salt * 2654435761 % 2**32, dtype=np.uint32)
-    for i in range(size):
-        value = (value ^ tokens[i : last + i]) * _PRIME
-        value ^= value >> np.uint32(15)
-    inside = owner[:last] == owner[size - 1 :]
-    if size == 1:
-        inside = inside & (tokens[:last] != 0)
-    return owner[:last][inside], value[inside] >> np.uint32(32 - BUCKET_BITS)
-
-
 @dataclass(frozen=True, slots=True)
 class View:
     """One family of n-grams: which form of the tokens, and of what sizes."""
@@ -390,6 +415,7 @@ class View:
     name: str
     form: str
     sizes: tuple[int, ...]
+    """1 to n: each size goes on from the one before."""
     salt: int
 
 
@@ -399,20 +425,28 @@ STEMS = View("stems", "stem", (1, 2), 3)
 DELEXICALISED = View("delexicalised", "delexicalised", (1, 2, 3, 4), 2)
 
 
+CHARACTERS = View("characters", "gram", (), 4)
+
+
 def buckets(batch: Batch, view: View, owner: Ints | None = None) -> tuple[Ints, Hashes]:
-    """(row, bucket) of every n-gram of a view; rows are sentences, or what `owner` maps sentences to."""
+    """(row, bucket) of every n-gram of a view that lies within one sentence; rows are sentences, or what `owner` maps
+    sentences to."""
+    shift = np.uint32(32 - BUCKET_BITS)
+    if view is CHARACTERS:
+        rows = batch.gram_sentence
+        return (rows if owner is None else owner[rows]), (batch.gram ^ np.uint32(view.salt)) * _PRIME >> shift
     tokens: Hashes = getattr(batch, view.form)
-    parts = [_ngrams(tokens, batch.token_sentence, size, view.salt * 16 + size) for size in view.sizes]
-    rows = np.concatenate([rows for rows, _ in parts])
-    if owner is not None:
-        rows = owner[rows]
-    return rows, np.concatenate([found for _, found in parts])
-
-
-def indicator(rows: Ints, columns: Ints, shape: tuple[int, int]) -> sparse.csr_matrix:
-    """Sparse matrix that counts (rows, columns); columns below 0 are left out."""
-    keep = columns >= 0
-    rows, columns = rows[keep], columns[keep]
-    order = np.argsort(rows, kind="stable")
-    pointer = np.searchsorted(rows[order], np.arange(shape[0] + 1))
-    return sparse.csr_matrix((np.ones(len(rows), dtype=np.float32), columns[order], pointer), shape=shape)
+    sentence = batch.token_sentence
+    found_rows, found = [], []
+    # the hash of n tokens goes on from that of the first n - 1
+    value = np.full(len(tokens), view.salt * 2654435761 % 2**32, dtype=np.uint32)
+    for size in range(1, min(max(view.sizes), len(tokens)) + 1):
+        value = (value[: len(tokens) - size + 1] ^ tokens[size - 1 :]) * _PRIME
+        value ^= value >> np.uint32(15)
+        inside = tokens != 0 if size == 1 else sentence[: len(value)] == sentence[size - 1 :]
+        found_rows.append(sentence[: len(value)][inside])
+        found.append(value[inside] >> shift)
+    if not found:
+        return sentence, tokens
+    rows = np.concatenate(found_rows)
+    return (rows if owner is None else owner[rows]), np.concatenate(found)

@@ -25,7 +25,9 @@ from replycheck.classifier import (
     LabelHead,
     MessageKindClassifier,
     MoveTagger,
+    ReplyReader,
     inputs,
+    read_whole,
     summarise,
 )
 from replycheck.codebook import MessageKind
@@ -159,10 +161,18 @@ def read_moves(tagger: MoveTagger, table: Table) -> Floats:
     return moves
 
 
-def _fold_moves(table: Table, train: NDArray[np.bool_], test: NDArray[np.bool_]) -> tuple[Ints, Floats]:
+def fit_reader(table: Table, texts: NDArray[np.bool_]) -> ReplyReader:
+    """A reader from the chosen texts, both labels weighing the same."""
+    weight = rate_weights(table.pushing, 0.5)
+    chosen = np.flatnonzero(texts)
+    return ReplyReader().fit(table.reply, table.given.words, table.pushing, weight, table.group, chosen)
+
+
+def _fold(table: Table, train: NDArray[np.bool_], test: NDArray[np.bool_]) -> tuple[Ints, Floats, Floats]:
     rows = np.flatnonzero(test[table.reply.sentence_text])
     with threadpool_limits(1):  # sums over several threads differ in their last bits
-        return rows, read_moves(fit_tagger(table, train), table)[rows]
+        moves = read_moves(fit_tagger(table, train), table)[rows]
+        return rows, moves, fit_reader(table, train).score_sentences(table.reply)[rows]
 
 
 def folds(group: Ints, seed: int, count: int = FOLDS) -> list[NDArray[np.bool_]]:
@@ -176,13 +186,13 @@ def folds(group: Ints, seed: int, count: int = FOLDS) -> list[NDArray[np.bool_]]
     return found
 
 
-def out_of_fold_moves(table: Table, held_out: Sequence[NDArray[np.bool_]], jobs: int) -> Floats:
-    """Moves of every sentence from a tagger that has not seen its batch."""
-    parts = Parallel(n_jobs=jobs)(delayed(_fold_moves)(table, ~test, test) for test in held_out)
+def out_of_fold(table: Table, held_out: Sequence[NDArray[np.bool_]], jobs: int) -> tuple[Floats, Floats]:
+    """(moves, read) of every sentence, from a tagger and a reader that have not seen its batch."""
     moves = np.zeros((table.reply.sentences, len(MOVES)), dtype=np.float32)
-    for rows, found in parts:
-        moves[rows] = found
-    return moves
+    read = np.zeros(table.reply.sentences, dtype=np.float32)
+    for rows, tagged, scored in Parallel(n_jobs=jobs)(delayed(_fold)(table, ~test, test) for test in held_out):
+        moves[rows], read[rows] = tagged, scored
+    return moves, read
 
 
 def rate_weights(pushing: NDArray[np.bool_], rate: float = BASE_RATE) -> Floats:
@@ -214,15 +224,16 @@ def _train(examples: Sequence[Example], messages: Sequence[LabelledMessage], see
     table = tabulate([e for e in examples if not e.contested], tokens)
     spoken = tabulate_messages(table.examples, messages, tokens)
     held_out = folds(table.group, seed)
-    moves = out_of_fold_moves(table, held_out, jobs)
+    moves, scored = out_of_fold(table, held_out, jobs)
+    read = read_whole(scored, table.given.words, table.reply.sentence_text, table.reply.texts)
     summary = summarise(moves, table.given.words, table.reply.sentence_text, table.reply.texts)
     weight = rate_weights(table.pushing, 0.5)
 
     log_odds = np.zeros(len(table.examples), dtype=np.float64)
     for test in held_out:
         fit = ~test
-        head = LabelHead().fit(summary[fit], table.kind[fit], table.pushing[fit], weight[fit])
-        log_odds[test] = head.decision_function(summary[test], table.kind[test])
+        head = LabelHead().fit(summary[fit], read[fit], table.kind[fit], table.pushing[fit], weight[fit])
+        log_odds[test] = head.decision_function(summary[test], read[test], table.kind[test])
     slope, offset = calibrate(log_odds, table.pushing)
     probability = 1 / (1 + np.exp(-(slope * log_odds + offset)))
     threshold = choose_threshold(probability, table.pushing)
@@ -233,7 +244,8 @@ def _train(examples: Sequence[Example], messages: Sequence[LabelledMessage], see
     engine = Engine(seed).assemble(
         MessageKindClassifier().fit(spoken.batch, spoken.kind, spoken.group),
         fit_tagger(table, everything),
-        LabelHead().fit(summary, table.kind, table.pushing, weight),
+        fit_reader(table, everything),
+        LabelHead().fit(summary, read, table.kind, table.pushing, weight),
         slope,
         offset,
         threshold,
