@@ -121,7 +121,7 @@ def decide(engine: Engine, batch: Batch, judged: Judgement) -> tuple[list[float]
         reason, detail = None, ""
         if strange := _out_of_domain(int(words[i]), float(judged.familiar[i])):
             reason, detail = UnsureReason.OUT_OF_DOMAIN, strange
-        elif count[0][i] == 0:
+        elif count[0][i] == 0 and probability[i] < t:
             if not (judged.known[i] and judged.kind[i].argmax() == social):
                 reason, detail = UnsureReason.COURTESY_ONLY, "nothing remains once the courtesy is struck out"
         elif referred[i]:
