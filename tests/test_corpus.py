@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,8 @@ def test_headers_agree_with_where_a_batch_lies(data: Path) -> None:
 
 def test_the_datasheet_counts_what_is_there(data: Path) -> None:
     sheet = (data / "DATASHEET.md").read_text(encoding="utf-8")
-    assert corpus.COUNTS_BEGIN + corpus.counts(data) + corpus.COUNTS_END in sheet
+    assert corpus.COUNTS_BEGIN + corpus.counts(data) + "\n" + corpus.COUNTS_END in sheet
+    assert "## Uses to avoid" in sheet
 
 
 def test_no_batch_is_in_two_splits(splits: dict[str, list[Example]]) -> None:
@@ -227,3 +229,29 @@ def test_a_faulty_case_is_named(tmp_path: Path, case: dict[str, str], says: str)
     with pytest.raises(CorpusError, match=re.escape(says)) as problem:
         corpus.read_cases(tmp_path)
     assert "row 1" in str(problem.value)
+
+
+# --- bringing up to date ---------------------------------------------------------------------------------------------
+
+
+def test_refreshing_changes_hard_and_the_counts_and_nothing_else(data: Path, tmp_path: Path) -> None:
+    for split in SPLITS:
+        (tmp_path / split).mkdir()
+        file = min((data / split).glob("*.jsonl"))
+        (tmp_path / split / file.name).write_bytes(file.read_bytes())
+    sheet = tmp_path / "DATASHEET.md"
+    sheet.write_text(f"before\n{corpus.COUNTS_BEGIN}{corpus.COUNTS_END}\nafter\n")
+    before = {s: corpus.read_split(tmp_path, s) for s in SPLITS}
+    hard = {before["dev"][0].id}
+    for _ in range(2):
+        corpus.refresh(tmp_path, hard)
+    assert sheet.read_text() == f"before\n{corpus.COUNTS_BEGIN}{corpus.counts(tmp_path)}\n{corpus.COUNTS_END}\nafter\n"
+    for split, examples in before.items():
+        assert corpus.read_split(tmp_path, split) == [replace(e, hard=e.id in hard) for e in examples]
+
+
+def test_a_datasheet_without_a_place_for_the_counts_is_left_alone(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "DATASHEET.md").write_text("all of it")
+    with pytest.raises(CorpusError, match="no place for the counts"):
+        corpus.refresh(tmp_path, set())
+    assert (tmp_path / "DATASHEET.md").read_text() == "all of it"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from replycheck.bundle import load_bundle
-from replycheck.classifier import KINDS, MOVES, Engine, Judgement
+from replycheck.classifier import COURTESY, KINDS, MOVES, Engine, Judgement
 from replycheck.codebook import MessageKind, Move, Side, UnsureReason
 from replycheck.errors import UsageError
 from replycheck.features import Batch, Floats, Ints, Tokens
@@ -30,6 +30,8 @@ _FAMILIAR = 0.55
 """Least share of a reply's words that the corpus must know."""
 _LONGEST = 700
 """Words of the longest reply that the verdict is not called out of domain for; the corpus ends far below."""
+_POLITE = 0.5
+"""Least probability of being courtesy that every sentence of a reply of courtesy alone has."""
 _KIND_SURE = 0.8
 """Probability from which a message's kind is not in doubt."""
 _INFORMING = {Move.EXPLAINS, Move.ANSWERS}
@@ -104,12 +106,15 @@ def decide(engine: Engine, batch: Batch, judged: Judgement) -> tuple[list[float]
     text = batch.sentence_text
     best = judged.moves.argmax(axis=1)
     referred = np.bincount(text, weights=judged.referral, minlength=batch.texts) > 0
-    probability[referred] = np.minimum(probability[referred], t / 2)
+    least_polite = np.ones(batch.texts)
+    np.minimum.at(least_polite, text, judged.moves[:, COURTESY].sum(axis=1))
+    polite = least_polite >= _POLITE
+    # the codebook's rules for these leave no room for a probability
+    probability[referred | polite] = np.minimum(probability[referred | polite], t / 2)
 
     listens = np.array([m.side is Side.LISTENING and m not in _INFORMING for m in MOVES])[best]
     pushes = np.array([m.side is Side.PUSHING for m in MOVES])[best]
-    says = ~np.array([m.side is Side.COURTESY for m in MOVES])[best]
-    count = [np.bincount(text, weights=x, minlength=batch.texts) for x in (says, listens, pushes)]
+    count = [np.bincount(text, weights=x, minlength=batch.texts) for x in (listens, pushes)]
     words = np.bincount(text, weights=judged.words, minlength=batch.texts)
     told, asked, social = (KINDS.index(k) for k in MessageKind)
     differs = (judged.readings[:, asked] >= t) != (judged.readings[:, told] >= t)
@@ -121,7 +126,7 @@ def decide(engine: Engine, batch: Batch, judged: Judgement) -> tuple[list[float]
         reason, detail = None, ""
         if strange := _out_of_domain(int(words[i]), float(judged.familiar[i])):
             reason, detail = UnsureReason.OUT_OF_DOMAIN, strange
-        elif count[0][i] == 0 and probability[i] < t:
+        elif polite[i]:
             if not (judged.known[i] and judged.kind[i].argmax() == social):
                 reason, detail = UnsureReason.COURTESY_ONLY, "nothing remains once the courtesy is struck out"
         elif referred[i]:
@@ -133,7 +138,7 @@ def decide(engine: Engine, batch: Batch, judged: Judgement) -> tuple[list[float]
             reason, detail = UnsureReason.MESSAGE_UNCLEAR, "it hangs on whether the message tells or asks something"
         elif distance[i] < engine.band_:
             reason, detail = UnsureReason.NEAR_THRESHOLD, "the probability is close to the threshold"
-        elif probability[i] < t and judged.kind[i].argmax() == told and count[1][i] == 0 and count[2][i] == 0:
+        elif probability[i] < t and judged.kind[i].argmax() == told and count[0][i] == 0 and count[1][i] == 0:
             reason, detail = UnsureReason.INFORMS_ONLY, "it informs, and takes nothing up, asks nothing, owns nothing"
         reasons.append(reason)
         details.append(detail)

@@ -380,7 +380,7 @@ def read_cases(data: Path) -> list[Case]:
 
 # --- what stands in the datasheet --------------------------------------------------------------------------------
 
-COUNTS_BEGIN, COUNTS_END = "<!-- counts -->\n", "\n<!-- end of counts -->"
+COUNTS_BEGIN, COUNTS_END = "<!-- counts -->\n", "<!-- end of counts -->"
 
 
 def counts(data: Path) -> str:
@@ -411,18 +411,23 @@ def counts(data: Path) -> str:
 
 
 def refresh(data: Path, hard: set[str]) -> None:
-    """Write `hard` into the batch files and the counts into the datasheet."""
+    """Write `hard` into the batch files and the counts into the datasheet; CorpusError if it has no place for them."""
+    from replycheck.tables import replacing
+
+    sheet = data / "DATASHEET.md"
+    before, begin, rest = sheet.read_text(encoding="utf-8").partition(COUNTS_BEGIN)
+    _, end, after = rest.partition(COUNTS_END)
+    if not begin or not end:
+        raise CorpusError("has no place for the counts, between its two marks", file=sheet)
     for split in SPLITS:
         for file in sorted((data / split).glob("*.jsonl")):
             head, *items = file.read_text(encoding="utf-8").splitlines()
             records = [json.loads(line) for line in items]
             lines = [head, *(json.dumps({**r, "hard": r["id"] in hard}, ensure_ascii=False) for r in records)]
-            file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    sheet = data / "DATASHEET.md"
-    before, _, rest = sheet.read_text(encoding="utf-8").partition(COUNTS_BEGIN)
-    sheet.write_text(
-        before + COUNTS_BEGIN + counts(data) + COUNTS_END + rest.partition(COUNTS_END)[2], encoding="utf-8"
-    )
+            with replacing(file) as new:
+                new.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with replacing(sheet) as new:
+        new.write_text(before + begin + counts(data) + "\n" + end + after, encoding="utf-8")
 
 
 # --- labelled tables, and the log of the test batches ------------------------------------------------------------
