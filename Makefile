@@ -32,11 +32,11 @@ check: $(READY) ## ruff, mypy and the tests: what must hold before a commit
 serve: $(READY) ## start the HTTP service on the loopback address
 	$(BIN)/python -m replycheck_api
 
-train: $(READY) ## train models/default from data/, evaluate it, render its card
+train: $(READY) ## train models/default from data/, evaluate it (opens the test batches), render its card
 	$(BIN)/replycheck train --out models/default
-	$(BIN)/replycheck evaluate --model models/default --write
+	$(BIN)/replycheck evaluate --model models/default --write --test --cross-validation
 
-evaluate: $(READY) ## evaluate the shipped model on the development and test batches
+evaluate: $(READY) ## evaluate the shipped model on the development batches
 	$(BIN)/replycheck evaluate
 
 corpus: $(READY) ## check data/ and bring its counts and hard items up to date

@@ -30,24 +30,7 @@ SIDE_OF_MOVE = np.array([[m.side is s for s in SIDES] for m in MOVES], dtype=np.
 
 
 _MARK = np.zeros(256, dtype=bool)
-_MARK[
-    [
-        lexicon.CODES[n]
-        for n in [
-            "QUESTION",
-            "EXCLAIM",
-            "STOP",
-            "COMMA",
-            "COLON",
-            "DASH",
-            "QUOTE",
-            "BRACKET",
-            "BULLET",
-            "SYMBOL",
-            "EMOJI",
-        ]
-    ]
-] = True
+_MARK[[lexicon.CODES[name] for name in (*lexicon.MARKS, "SYMBOL", "EMOJI")]] = True
 _WORDY = 0.6
 """Share of words among the tokens of the least wordy prose."""
 

@@ -98,29 +98,9 @@ CLASSES: dict[str, str] = {
 }
 """Class name → its words. A word listed twice belongs to the first class that has it."""
 
-SHAPES = [
-    "NAME",
-    "NUM",
-    "MONEY",
-    "URL",
-    "EMOJI",
-    "QUESTION",
-    "EXCLAIM",
-    "STOP",
-    "COMMA",
-    "COLON",
-    "DASH",
-    "QUOTE",
-    "BRACKET",
-    "BULLET",
-    "ED",
-    "ING",
-    "LY",
-    "PLURAL",
-    "WORD",
-    "SYMBOL",
-    "FOREIGN",
-]
+MARKS = "QUESTION EXCLAIM STOP COMMA COLON DASH QUOTE BRACKET BULLET".split()
+"""Classes of punctuation."""
+SHAPES = ["NAME", "NUM", "MONEY", "URL", "EMOJI", *MARKS, *"ED ING LY PLURAL WORD SYMBOL FOREIGN".split()]
 """Classes of words that are in no list, by shape."""
 
 NAMES: list[str] = [*CLASSES, *SHAPES]
