@@ -107,3 +107,17 @@ def test_the_component_starts_sentences_where_the_spans_do(text: str) -> None:
     starts = {a for a, _ in sentence_spans(masked)}
     doc = NLP(masked)
     assert {t.idx for t in doc if t.is_sent_start and not t.is_space} <= starts | {t.idx for t in doc[:1]}
+
+
+def test_what_is_remembered_does_not_change_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a memory that has grown past its first room nor one that started anew gives other tokens."""
+    text = "I've asked Sam; he'll ring by 9 a.m. on Friday."
+    fresh = Tokens(NLP).batch([text])
+    grown = Tokens(NLP)
+    grown.batch([" ".join(f"word{i}" for i in range(5000))])
+    again = grown.batch([text])
+    monkeypatch.setattr(Tokens, "MOST", 10)
+    anew = grown.batch([text])
+    for other in (again, anew):
+        for field in ("word", "delexicalised", "stem", "code", "gram", "token_sentence", "gram_sentence", "cues"):
+            assert (getattr(fresh, field) == getattr(other, field)).all(), field

@@ -142,8 +142,6 @@ class Inputs:
     dense: Floats
     words: Floats
     """Number of words of each sentence."""
-    overlap: Floats
-    """(sentences, 1): share of its telling words that the message has too."""
 
 
 def _telling(batch: Batch) -> NDArray[np.bool_]:
@@ -186,7 +184,7 @@ def inputs(reply: Batch, message: Batch) -> Inputs:
     before, after = _neighbours(cues, reply.sentence_text)
     words = np.bincount(reply.token_sentence, minlength=reply.sentences).astype(np.float32) - 1
     dense = np.concatenate([cues, form, shared, 0.5 * before, 0.5 * after], axis=1)
-    return Inputs(reply, dense, words, shared)
+    return Inputs(reply, dense, words)
 
 
 class MessageKindClassifier(ClassifierMixin, BaseEstimator):
@@ -382,11 +380,12 @@ class ReplyReader(ClassifierMixin, BaseEstimator):
         chosen = np.isin(np.arange(batch.texts), texts)
         self.ngrams_ = Ngrams("reply", self.min_groups, 4).fit(batch, text, groups, chosen)
         counts = self.ngrams_.matrix(batch, text, batch.texts)[texts]
-        rarity = np.log((1 + len(texts)) / (1 + np.bincount(counts.indices, minlength=self.ngrams_.width))) + 1
+        often = np.bincount(counts.indices, minlength=self.ngrams_.width)
+        rarity = np.maximum(np.log((1 + len(texts)) / (1 + often)) + 1, 0.1)
         length = np.maximum(np.bincount(text, weights=words, minlength=batch.texts), 1)[texts]
-        matrix = sparse.diags(length**-0.5) @ counts @ sparse.diags(np.maximum(rarity, 0.1))
+        matrix = sparse.diags(length**-0.5) @ counts @ sparse.diags(rarity)
         model = LogisticRegression(C=self.C, max_iter=300).fit(matrix, pushing[texts], sample_weight=weight[texts])
-        self.coef_ = (model.coef_[0] * np.maximum(rarity, 0.1)).astype(np.float32)
+        self.coef_ = (model.coef_[0] * rarity).astype(np.float32)
         self.intercept_ = float(model.intercept_[0])
         self.classes_ = np.array([False, True])
         return self

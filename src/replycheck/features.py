@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +97,28 @@ def character_ngrams(word: str) -> list[int]:
     return [zlib.crc32(padded[i : i + n]) for n in (3, 4, 5) for i in range(len(padded) - n + 1)]
 
 
+class _Growing:
+    """An array that grows at its end: room is doubled, so that adding costs by what is added, not by what is there."""
+
+    def __init__(self, dtype: type[np.generic], columns: tuple[int, ...] = ()) -> None:
+        self._room = np.zeros((1024, *columns), dtype=dtype)
+        self.size = 0
+
+    def extend(self, rows: Sequence[int] | Sequence[tuple[int, ...]]) -> None:
+        """Add rows at the end."""
+        end = self.size + len(rows)
+        if end > len(self._room):
+            room = np.zeros((max(end, 2 * len(self._room)), *self._room.shape[1:]), dtype=self._room.dtype)
+            room[: self.size] = self._room[: self.size]
+            self._room = room
+        if len(rows):
+            self._room[self.size : end] = rows
+        self.size = end
+
+    def __getitem__(self, rows: Ints) -> NDArray[Any]:
+        return self._room[rows]
+
+
 class Tokens:
     """spaCy's tokenizer with a memory: it splits each run of non-blank characters by itself, so each distinct run is
     split and each distinct token looked up once."""
@@ -114,17 +137,14 @@ class Tokens:
 
     def _forget(self) -> None:
         self._run: dict[str, int] = {}
-        self._runs = 0
-        self._count: list[int] = []
-        self._token: list[tuple[int, int, int, int, int]] = []
-        self._grams: list[int] = []
-        self._gram_count: list[int] = []
-        self._tables: tuple[Ints, Ints, Ints, Ints, Ints, Hashes] | None = None
+        self._tokens_of_run = _Growing(np.int64, (2,))  # the first token's number, and how many there are
+        self._token = _Growing(np.int64, (5,))
+        self._grams_of_token = _Growing(np.int64, (2,))
+        self._gram = _Growing(np.uint32)
 
     def _learn(self, run: str) -> int:
         """Number of a run of characters that has not been seen yet."""
-        number = self._runs
-        self._runs += 1
+        number = self._tokens_of_run.size
         if len(run) <= self.LONGEST:
             self._run[run] = number
         found = [
@@ -132,26 +152,28 @@ class Tokens:
             for at in range(0, len(run), self.LONGEST)
             for token in self._make_doc(run[at : at + self.LONGEST])
         ]
-        self._count.append(len(found))
+        self._tokens_of_run.extend([(self._token.size, len(found))])
         for at, word in found:
-            grams = character_ngrams(word.lower()[: self.LONGEST_WORD])
-            self._grams += grams
-            self._gram_count.append(len(grams))
-            self._token.append(
-                (
-                    at,
-                    hash_word(word.lower().replace("\u2019", "'")),
-                    hash_word(lexicon.delexicalised(word)),
-                    hash_word(word.lower()[:5]),
-                    lexicon.CODES[lexicon.word_class(word)],
-                )
+            lower = word.lower()
+            grams = character_ngrams(lower[: self.LONGEST_WORD])
+            self._grams_of_token.extend([(self._gram.size, len(grams))])
+            self._gram.extend(grams)
+            self._token.extend(
+                [
+                    (
+                        at,
+                        hash_word(lower.replace("\u2019", "'")),
+                        hash_word(lexicon.delexicalised(word)),
+                        hash_word(lower[:5]),
+                        lexicon.CODES[lexicon.word_class(word)],
+                    )
+                ]
             )
-        self._tables = None
         return number
 
     def batch(self, texts: Sequence[str]) -> Batch:
         """The batch of these texts (original texts: masking happens here)."""
-        if self._runs > self.MOST:
+        if self._tokens_of_run.size > self.MOST:
             self._forget()
         spans: list[tuple[int, int]] = []
         counts: list[int] = []
@@ -186,24 +208,11 @@ class Tokens:
             no_cues = np.zeros((0, len(CUES)), dtype=np.float32)
             code = none.astype(np.uint8)
             return Batch(len(texts), none, none, none, none, hashes, hashes, hashes, code, hashes, none, no_cues)
-        if self._tables is None:
-            count = np.array(self._count, dtype=np.int64)
-            grams = np.array(self._gram_count, dtype=np.int64)
-            self._tables = (
-                count,
-                np.cumsum(count) - count,
-                np.array(self._token, dtype=np.int64).reshape(-1, 5),
-                grams,
-                np.cumsum(grams) - grams,
-                np.array(self._grams, dtype=np.uint32),
-            )
-        count, first_token, tokens, gram_count, first_gram, all_grams = self._tables
-        number = np.array(runs, dtype=np.int64)
-        width = count[number]
-        row = _expanded(first_token[number], width)
-        table = tokens[row]
+        first_token, width = self._tokens_of_run[np.array(runs, dtype=np.int64)].T
+        row = _expanded(first_token, width)
+        table = self._token[row]
         offset = np.repeat(np.array(offsets, dtype=np.int64), width) + table[:, 0]
-        gram = _expanded(first_gram[row], gram_count[row])
+        first_gram, grams = self._grams_of_token[row].T
         first = edges[:, 0] + np.array(shifts)[sentence_text]
         sentence = np.maximum(np.searchsorted(first, offset, side="right") - 1, 0)
         # room for one edge mark before each sentence
@@ -225,8 +234,8 @@ class Tokens:
             form,
             stem,
             code,
-            all_grams[gram],
-            np.repeat(sentence, gram_count[row]),
+            self._gram[_expanded(first_gram, grams)],
+            np.repeat(sentence, grams),
             _cues(code, owner, len(spans)),
         )
 

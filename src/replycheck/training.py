@@ -70,8 +70,6 @@ class MessageTable:
     batch: Batch
     kind: list[MessageKind]
     group: Ints
-    of_example: Ints
-    """(messages,) index of the example that the message belongs to, -1 for one on its own."""
 
 
 def _numbers(names: Sequence[str]) -> Ints:
@@ -119,18 +117,17 @@ def tabulate(examples: Sequence[Example], tokens: Tokens) -> Table:
 
 def tabulate_messages(examples: Sequence[Example], messages: Sequence[LabelledMessage], tokens: Tokens) -> MessageTable:
     """Arrays of all messages whose kind is known; the same message under two replies counts once."""
-    rows: list[tuple[str, MessageKind, str, int]] = []
+    rows: list[tuple[str, MessageKind, str]] = []
     seen: set[str] = set()
-    for i, e in enumerate(examples):
+    for e in examples:
         if e.message_kind is not None and e.patron_message not in seen:
             seen.add(e.patron_message)
-            rows.append((e.patron_message, e.message_kind, e.batch, i))
-    rows += [(m.message, m.message_kind, m.batch, -1) for m in messages]
+            rows.append((e.patron_message, e.message_kind, e.batch))
+    rows += [(m.message, m.message_kind, m.batch) for m in messages]
     return MessageTable(
         tokens.batch([r[0] for r in rows]),
         [r[1] for r in rows],
         _numbers([r[2] for r in rows]),
-        np.array([r[3] for r in rows], dtype=np.int64),
     )
 
 
