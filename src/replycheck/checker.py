@@ -34,7 +34,8 @@ _POLITE = 0.5
 """Least probability of being courtesy that every sentence of a reply of courtesy alone has."""
 _KIND_SURE = 0.8
 """Probability from which a message's kind is not in doubt."""
-_INFORMING = {Move.EXPLAINS, Move.ANSWERS}
+_MORE_THAN_INFORMS = np.array([m.side in (Side.LISTENING, Side.PUSHING) and m is not Move.EXPLAINS for m in MOVES])
+"""Moves that do more than inform: not courtesy, `answers` or `explains`."""
 
 
 class Checker:
@@ -112,9 +113,7 @@ def decide(engine: Engine, batch: Batch, judged: Judgement) -> tuple[list[float]
     # the codebook's rules for these leave no room for a probability
     probability[referred | polite] = np.minimum(probability[referred | polite], t / 2)
 
-    listens = np.array([m.side is Side.LISTENING and m not in _INFORMING for m in MOVES])[best]
-    pushes = np.array([m.side is Side.PUSHING for m in MOVES])[best]
-    count = [np.bincount(text, weights=x, minlength=batch.texts) for x in (listens, pushes)]
+    more = np.bincount(text, weights=_MORE_THAN_INFORMS[best], minlength=batch.texts)
     words = np.bincount(text, weights=judged.words, minlength=batch.texts)
     told, asked, social = (KINDS.index(k) for k in MessageKind)
     differs = (judged.readings[:, asked] >= t) != (judged.readings[:, told] >= t)
@@ -138,7 +137,7 @@ def decide(engine: Engine, batch: Batch, judged: Judgement) -> tuple[list[float]
             reason, detail = UnsureReason.MESSAGE_UNCLEAR, "it hangs on whether the message tells or asks something"
         elif distance[i] < engine.band_:
             reason, detail = UnsureReason.NEAR_THRESHOLD, "the probability is close to the threshold"
-        elif probability[i] < t and judged.kind[i].argmax() == told and count[0][i] == 0 and count[1][i] == 0:
+        elif probability[i] < t and judged.kind[i].argmax() == told and more[i] == 0:
             reason, detail = UnsureReason.INFORMS_ONLY, "it informs, and takes nothing up, asks nothing, owns nothing"
         reasons.append(reason)
         details.append(detail)
@@ -190,8 +189,7 @@ def _carried(engine: Engine, batch: Batch, judged: Judgement, decided: Floats) -
 
 def _candidates(batch: Batch, judged: Judgement) -> Ints:
     """Sentences worth leaving out: not courtesy, the weightiest few of each reply, and only where there are several."""
-    side = np.array([m.side is not Side.COURTESY for m in MOVES])
-    weight: Floats = judged.moves[:, side].sum(axis=1) * judged.words
+    weight: Floats = judged.moves[:, ~COURTESY].sum(axis=1) * judged.words
     order = np.lexsort((-weight, batch.sentence_text))
     text = batch.sentence_text[order]
     rank = np.arange(len(order)) - np.searchsorted(text, text)

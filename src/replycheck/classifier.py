@@ -31,6 +31,8 @@ SIDE_OF_MOVE = np.array([[m.side is s for s in SIDES] for m in MOVES], dtype=np.
 
 _MARK = np.zeros(256, dtype=bool)
 _MARK[[lexicon.CODES[name] for name in (*lexicon.MARKS, "SYMBOL", "EMOJI")]] = True
+_TELLING = np.zeros(256, dtype=bool)
+_TELLING[[lexicon.CODES[name] for name in "WORD NAME PLURAL ED ING SERVICE CHANNEL FEEL".split()]] = True
 _WORDY = 0.6
 """Share of words among the tokens of the least wordy prose."""
 
@@ -144,19 +146,12 @@ class Inputs:
     """Number of words of each sentence."""
 
 
-def _telling(batch: Batch) -> NDArray[np.bool_]:
-    codes = [lexicon.CODES[n] for n in ("WORD", "NAME", "PLURAL", "ED", "ING", "SERVICE", "CHANNEL", "FEEL")]
-    keep = np.zeros(256, dtype=bool)
-    keep[codes] = True
-    return keep[batch.code]
-
-
 def overlap(reply: Batch, message: Batch) -> Floats:
     """(sentences of the reply, 1): share of telling words that stand in the message too."""
     if not reply.sentences or not message.sentences:
         return np.zeros((reply.sentences, 1), dtype=np.float32)
     theirs = message.sentence_text[message.token_sentence] << 32 | message.word.astype(np.int64)
-    telling = _telling(reply)
+    telling = _TELLING[reply.code]
     owner = reply.token_sentence[telling]
     ours = reply.sentence_text[owner] << 32 | reply.word[telling].astype(np.int64)
     shared = np.isin(ours, theirs[message.word > 0])
