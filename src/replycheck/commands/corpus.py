@@ -1,0 +1,104 @@
+"""`replycheck corpus`, `train` and `evaluate`: labelled examples, checked, learned from, measured against.
+
+An edge of the walk.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from replycheck.commands.common import Data, Model
+
+
+def train(
+    out: Annotated[Path, typer.Option("--out", help="Model folder to write.")],
+    data: Data = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model; the folder's unless given.")] = None,
+    seed: Annotated[int, typer.Option(help="The same data and seed give the same model.")] = 0,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes.")] = 2,
+) -> None:
+    """Train a model from the training batches of a corpus folder."""
+    from replycheck.bundle import save_bundle
+    from replycheck.corpus import fingerprint, read_messages, read_split
+    from replycheck.settings import shipped
+    from replycheck.training import train as fit
+
+    data = data or shipped("data")
+    examples, messages = read_split(data, "train"), read_messages(data)
+    trained = fit(examples, messages, seed=seed, jobs=jobs)
+    manifest = save_bundle(
+        out,
+        trained.engine,
+        name=name or out.resolve().name,
+        data_fingerprint=fingerprint(examples, messages),
+        trained_on={
+            "replies": len(examples),
+            "batches": len({e.batch for e in examples}),
+            "sentences": sum(len(e.sentences) for e in examples),
+            "messages": len(messages),
+            "contested_left_out": sum(e.contested for e in examples),
+        },
+    )
+    print(f"{manifest.model_version}: {len(examples):,} replies, threshold {manifest.threshold:.2f}, written to {out}")
+
+
+def evaluate(
+    table: Annotated[
+        Path | None, typer.Argument(help="Batch file (.jsonl) or labelled table; the corpus unless given.")
+    ] = None,
+    data: Data = None,
+    model: Model = None,
+    test: Annotated[bool, typer.Option(help="Open the test batches too; the opening is logged in data/test.")] = False,
+    cross_validation: Annotated[
+        bool, typer.Option(help="Also train anew without each fold of training batches.")
+    ] = False,
+    write: Annotated[bool, typer.Option(help="Put the record and the card into the model folder.")] = False,
+) -> None:
+    """Measure a model on batches whose writers it has not seen, beside baselines; print the record as JSON."""
+    import json
+
+    from replycheck.bundle import CARD, EVALUATION, add_file, load_bundle
+    from replycheck.card import render
+    from replycheck.checker import Checker
+    from replycheck.corpus import log_opening, read_labelled_table
+    from replycheck.evaluation import evaluate_corpus, measure
+    from replycheck.settings import Settings, shipped
+
+    folder = model or Settings.from_environment().model
+    engine, manifest = load_bundle(folder)
+    checker = Checker(engine, manifest.model_version)
+    if table is not None:
+        print(json.dumps(measure(checker, read_labelled_table(table)), indent=2, ensure_ascii=False))
+        return
+    data = data or shipped("data")
+    if test:
+        log_opening(data, manifest.model_version)
+    record = evaluate_corpus(checker, data, manifest, test=test, cross_validation=cross_validation)
+    if write:
+        add_file(folder, EVALUATION, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+        add_file(folder, CARD, render(record, manifest).encode())
+    print(json.dumps(record, indent=2, ensure_ascii=False))
+
+
+def corpus(
+    data: Data = None,
+    write: Annotated[bool, typer.Option(help="Bring `hard` and the datasheet's counts up to date.")] = False,
+) -> None:
+    """Check a corpus folder: format, near-duplicates, counts."""
+    from replycheck.corpus import SPLITS, counts, near_duplicates, problems, read_split, refresh
+    from replycheck.errors import CorpusError
+    from replycheck.evaluation import hard_items
+    from replycheck.settings import shipped
+
+    data = data or shipped("data")
+    examples = [e for split in SPLITS for e in read_split(data, split)]
+    found = problems(examples)
+    found += [f"{a} and {b} are near-duplicates ({alike})" for a, b, alike in near_duplicates(examples)]
+    if found:
+        raise CorpusError("; ".join(found), file=data)
+    if write:
+        refresh(data, hard_items(examples))
+    print(counts(data))
