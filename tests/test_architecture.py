@@ -11,7 +11,7 @@ import pytest
 
 SRC = Path(__file__).resolve().parent.parent / "src" / "replycheck"
 LAYERS = [
-    {"codebook", "reply", "errors"},
+    {"codebook", "reply", "conversation", "errors"},
     {"settings", "text", "lexicon"},
     {"features"},
     {"referral", "classifier"},
