@@ -19,15 +19,24 @@ from typing import Any
 
 from replycheck.classifier import KINDS, MOVES, Engine
 from replycheck.codebook import Label
+from replycheck.encoder import CorpusEncoder, Encoder, OutOfFold
 from replycheck.errors import BundleError
 
 FORMAT = "replycheck-bundle"
 FORMAT_VERSION = 1
 ENGINE = "engine.skops"
+DEEP = "deep.skops"
+ENCODER = "encoder.onnx"
+TOKENIZER = "tokenizer.json"
+OUT_OF_FOLD = "out_of_fold.npz"
+NOTICE = "NOTICE"
 EVALUATION = "evaluation.json"
 CARD = "card.md"
-FILES = (ENGINE, EVALUATION, CARD)
-"""Files that a bundle may hold beside the manifest; the first must be there."""
+OF_ENCODER = (ENCODER, TOKENIZER, OUT_OF_FOLD, NOTICE)
+"""Files of the encoder: all there, or none. Training takes them over as they are."""
+FILES = (ENGINE, DEEP, *OF_ENCODER, EVALUATION, CARD)
+"""Files that a bundle may hold beside the manifest; the first, the fast engine, must be there."""
+ENGINES = {"fast": ENGINE, "deep": DEEP}
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 TRUSTED = [
@@ -91,9 +100,12 @@ def save_bundle(
     name: str,
     data_fingerprint: str,
     trained_on: dict[str, int],
-    extra: dict[str, bytes] | None = None,
+    deep: Engine | None = None,
+    encoder: dict[str, bytes] | None = None,
+    default: str = "fast",
 ) -> Manifest:
-    """Write a bundle into `folder`, whole or not at all; an older bundle there is replaced."""
+    """Write a bundle into `folder`, whole or not at all; an older bundle there is replaced. `deep` comes with the files of its
+    `encoder`; `default` names the engine that judges unless told otherwise."""
     import numpy
     import sklearn
     import skops
@@ -102,17 +114,20 @@ def save_bundle(
 
     from replycheck import __version__
 
-    contents = {ENGINE: _settled(skops_io.dumps(engine)), **(extra or {})}
+    contents = {ENGINE: _settled(skops_io.dumps(engine)), **(encoder or {})}
+    if deep is not None:
+        contents[DEEP] = _settled(skops_io.dumps(deep))
+    said = b"".join(contents[n] for n in (ENGINE, DEEP, ENCODER, TOKENIZER) if n in contents)
     manifest = Manifest(
         format=FORMAT,
         format_version=FORMAT_VERSION,
         name=name,
-        model_version=f"{name}-{_sha256(contents[ENGINE])[:10]}",
-        engine="fast",
+        model_version=f"{name}-{_sha256(said)[:10]}",
+        engine=default,
         labels=[str(x) for x in Label],
         moves=[str(x) for x in MOVES],
         message_kinds=[str(x) for x in KINDS],
-        threshold=float(engine.threshold_),
+        threshold=float((deep if deep is not None and default == "deep" else engine).threshold_),
         data_fingerprint=data_fingerprint,
         trained_on=trained_on,
         seed=engine.seed,
@@ -215,18 +230,46 @@ def inspect_bundle(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
     return manifest, contents
 
 
-def load_bundle(folder: Path) -> tuple[Engine, Manifest]:
-    """(engine, manifest); every hash and type is checked before anything is built."""
+def load_bundle(folder: Path, engine: str | None = None) -> tuple[Engine, Manifest]:
+    """(engine, manifest) with the engine of that name (`ENGINES`), or the bundle's default; every hash and type is checked before
+    anything is built."""
     from skops import io as skops_io
 
     manifest, contents = inspect_bundle(folder)
+    name = engine or manifest.engine
+    file = ENGINES.get(name)
+    if file is None or file not in contents:
+        raise BundleError(
+            folder, f"has no engine {name!r}; it has {', '.join(n for n, f in ENGINES.items() if f in contents)}"
+        )
     try:
-        types = set(skops_io.get_untrusted_types(data=contents[ENGINE]))
+        types = set(skops_io.get_untrusted_types(data=contents[file]))
     except (zipfile.BadZipFile, KeyError, ValueError) as problem:
-        raise BundleError(folder / ENGINE, f"foreign: not a skops file ({problem})") from None
+        raise BundleError(folder / file, f"foreign: not a skops file ({problem})") from None
     if strange := types - set(TRUSTED):
-        raise BundleError(folder / ENGINE, f"holds types that are not loaded: {', '.join(sorted(strange))}")
-    engine = skops_io.loads(contents[ENGINE], trusted=TRUSTED)
-    if not isinstance(engine, Engine):
-        raise BundleError(folder / ENGINE, f"foreign: holds a {type(engine).__name__}, not an engine")
-    return engine, manifest
+        raise BundleError(folder / file, f"holds types that are not loaded: {', '.join(sorted(strange))}")
+    found = skops_io.loads(contents[file], trusted=TRUSTED)
+    if not isinstance(found, Engine):
+        raise BundleError(folder / file, f"foreign: holds a {type(found).__name__}, not an engine")
+    if name == "deep":
+        found.encoder = build_encoder(folder, contents)
+    return found, manifest
+
+
+def build_encoder(folder: Path, contents: dict[str, bytes]) -> Encoder:
+    """The encoder of a bundle's contents; BundleError if it has none or it can't be run."""
+    if missing := [n for n in OF_ENCODER if n not in contents]:
+        raise BundleError(folder / missing[0], "missing: the deep engine needs it")
+    try:
+        return Encoder(contents[ENCODER], contents[TOKENIZER])
+    except Exception as problem:  # onnxruntime and tokenizers raise kinds of their own
+        raise BundleError(folder / ENCODER, f"foreign: can't be run ({type(problem).__name__})") from None
+
+
+def corpus_encoder(folder: Path) -> tuple[CorpusEncoder, dict[str, bytes]] | None:
+    """A bundle's encoder for training, with its files; None if the bundle has none."""
+    _, contents = inspect_bundle(folder)
+    if ENCODER not in contents:
+        return None
+    encoder = build_encoder(folder, contents)
+    return CorpusEncoder(encoder, OutOfFold.load(contents[OUT_OF_FOLD])), {n: contents[n] for n in OF_ENCODER}

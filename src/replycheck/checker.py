@@ -68,9 +68,12 @@ class Checker:
     def judge(self, items: Sequence[Reply]) -> tuple[Batch, Judgement]:
         """Sentences and probabilities of a chunk, before any decision."""
         texts = [r.text for r in items]
-        both = self._tokens.batch([*texts, *(r.patron_message or "" for r in items)])
+        messages = [r.patron_message or "" for r in items]
+        both = self._tokens.batch([*texts, *messages])
         reply, message = both.part(0, len(items)), both.part(len(items), 2 * len(items))
-        return reply, self.engine.judge(reply, message, referrals(reply, texts))
+        return reply, self.engine.judge(
+            reply, message, referrals(reply, texts), self.engine.encode(reply, texts, messages)
+        )
 
     def _chunk(self, items: Sequence[Reply], reasons: bool) -> list[Verdict]:
         batch, judged = self.judge(items)
@@ -197,8 +200,9 @@ def _candidates(batch: Batch, judged: Judgement) -> Ints:
     return np.sort(chosen)
 
 
-def load(model: str | Path | None = None) -> Checker:
-    """A `Checker` with the model in that folder, or with the one that ships. BundleError if it must not be loaded."""
+def load(model: str | Path | None = None, engine: str | None = None) -> Checker:
+    """A `Checker` with the model in that folder, or with the one that ships, and its engine of that name (`fast` or `deep`), or its
+    default one. BundleError if it must not be loaded."""
     folder = shipped("models") / "default" if model is None else Path(model)
-    engine, manifest = load_bundle(folder)
-    return Checker(engine, manifest.model_version)
+    found, manifest = load_bundle(folder, engine)
+    return Checker(found, manifest.model_version)

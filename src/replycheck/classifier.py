@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from replycheck import features, lexicon
 from replycheck.codebook import MessageKind, Move, Side
+from replycheck.encoder import CorpusEncoder, Encoded, Encoder, Spans
 from replycheck.features import Batch, Floats, Ints
 
 KINDS: tuple[MessageKind, ...] = tuple(MessageKind)
@@ -33,6 +34,8 @@ _MARK = np.zeros(256, dtype=bool)
 _MARK[[lexicon.CODES[name] for name in (*lexicon.MARKS, "SYMBOL", "EMOJI")]] = True
 _TELLING = np.zeros(256, dtype=bool)
 _TELLING[[lexicon.CODES[name] for name in "WORD NAME PLURAL ED ING SERVICE CHANNEL FEEL".split()]] = True
+ENCODED_WEIGHT = np.float32(0.5)
+"""Weight of the encoder's log-probabilities beside cues of 0 or 1."""
 _WORDY = 0.6
 """Share of words among the tokens of the least wordy prose."""
 
@@ -171,14 +174,18 @@ def _neighbours(cues: Floats, text: Ints) -> tuple[Floats, Floats]:
     return before, after
 
 
-def inputs(reply: Batch, message: Batch) -> Inputs:
-    """Dense features of each sentence of a batch of replies, beside the messages they answer (blank where unknown)."""
+def inputs(reply: Batch, message: Batch, encoded: Encoded | None = None) -> Inputs:
+    """Dense features of each sentence of a batch of replies, beside the messages they answer (blank where unknown);
+    with `encoded`, what the encoder says of each move stands beside the cues."""
     cues = reply.cues
     form = features.form_matrix(reply)
     shared = overlap(reply, message)
     before, after = _neighbours(cues, reply.sentence_text)
     words = np.bincount(reply.token_sentence, minlength=reply.sentences).astype(np.float32) - 1
-    dense = np.concatenate([cues, form, shared, 0.5 * before, 0.5 * after], axis=1)
+    parts = [cues, form, shared, 0.5 * before, 0.5 * after]
+    if encoded is not None:
+        parts.append(ENCODED_WEIGHT * _log_softmax(encoded.sentences[:, : len(MOVES)]))
+    dense = np.concatenate(parts, axis=1)
     return Inputs(reply, dense, words)
 
 
@@ -189,7 +196,7 @@ class MessageKindClassifier(ClassifierMixin, BaseEstimator):
         self.C = C
         self.min_groups = min_groups
 
-    def _dense(self, batch: Batch) -> Floats:
+    def _dense(self, batch: Batch, encoded: Floats | None) -> Floats:
         cues = batch.cues
         count = np.bincount(batch.sentence_text, minlength=batch.texts)
         found = np.zeros((batch.texts, cues.shape[1] + 4), dtype=np.float32)
@@ -202,29 +209,39 @@ class MessageKindClassifier(ClassifierMixin, BaseEstimator):
         found[:, -3] = np.log1p(count) / 2
         found[filled, -2] = cues[last[filled], asks]
         found[filled, -1] = cues[(last - count + 1)[filled], asks]
-        return found
+        if encoded is None:
+            return found
+        return np.concatenate([found, ENCODED_WEIGHT * _log_softmax(encoded)], axis=1)
 
-    def fit(self, batch: Batch, y: Sequence[MessageKind], groups: Ints) -> MessageKindClassifier:
-        """`batch` of messages, their kinds, and the number of each one's group."""
+    def fit(
+        self, batch: Batch, y: Sequence[MessageKind], groups: Ints, encoded: Floats | None = None
+    ) -> MessageKindClassifier:
+        """`batch` of messages, their kinds, the number of each one's group, and what the encoder says of each kind."""
         self.ngrams_ = Ngrams("kind", self.min_groups, 3).fit(batch, batch.sentence_text, groups)
         self.classes_ = np.arange(len(KINDS))
         target = np.array([KINDS.index(k) for k in y])
         found = self.ngrams_.matrix(batch, batch.sentence_text, batch.texts)
-        matrix = sparse.hstack([sparse.csr_matrix(self._dense(batch)), found], format="csr")
+        matrix = sparse.hstack([sparse.csr_matrix(self._dense(batch, encoded)), found], format="csr")
         model = LogisticRegression(C=self.C, max_iter=400).fit(matrix, target)
         coef, self.intercept_ = _all_classes(model, len(KINDS))
         self.coef_ = np.ascontiguousarray(coef.T)
         self.coef_[-self.ngrams_.width :] *= self.ngrams_.weights()[:, None]
         return self
 
-    def predict_proba(self, batch: Batch) -> Floats:
+    def predict_proba(self, batch: Batch, encoded: Floats | None = None) -> Floats:
         """(texts, 3) in the order of `KINDS`."""
         if not batch.sentences:
             return np.tile(_softmax(self.intercept_), (batch.texts, 1))
-        dense = self._dense(batch)
+        dense = self._dense(batch, encoded)
         width = dense.shape[1]
         found = self.ngrams_.score(batch, batch.sentence_text, batch.texts, self.coef_[width:])
         return _softmax(dense @ self.coef_[:width] + found + self.intercept_)
+
+
+def _log_softmax(scores: Floats) -> Floats:
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    found: Floats = (shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))).astype(np.float32)
+    return found
 
 
 def _softmax(log_odds: Floats) -> Floats:
@@ -390,11 +407,22 @@ class ReplyReader(ClassifierMixin, BaseEstimator):
         return self.ngrams_.score(batch, np.arange(batch.sentences), batch.sentences, self.coef_)
 
 
+def read_sentences(reader: ReplyReader, batch: Batch, encoded: Encoded | None) -> Floats:
+    """(sentences, readers) how far each sentence pushes by itself: by its characters, and as the encoder says."""
+    found = [reader.score_sentences(batch)]
+    if encoded is not None:
+        found.append(encoded.sentences[:, len(MOVES)])
+    return np.stack(found, axis=1)
+
+
 def read_whole(read: Floats, words: Floats, text: Ints, texts: int) -> Floats:
-    """(texts,) log-odds, but for a constant, from the scores of their sentences."""
-    total = np.bincount(text, weights=read, minlength=texts)
-    length = np.bincount(text, weights=words, minlength=texts)
-    return (total / np.sqrt(np.maximum(length, 1))).astype(np.float32)
+    """(texts, readers) log-odds, but for a constant, from the scores of their sentences (`read_sentences`): characters add up
+    over the square root of the length, the encoder's are a mean."""
+    length = np.maximum(np.bincount(text, weights=words, minlength=texts), 1)
+    found = [np.bincount(text, weights=read[:, 0], minlength=texts) / np.sqrt(length)]
+    if read.shape[1] > 1:
+        found.append(np.bincount(text, weights=read[:, 1] * words, minlength=texts) / length)
+    return np.stack(found, axis=1).astype(np.float32)
 
 
 class LabelHead(ClassifierMixin, BaseEstimator):
@@ -409,9 +437,7 @@ class LabelHead(ClassifierMixin, BaseEstimator):
         does not enter, since without one the same readings are judged."""
         one_hot = np.eye(len(KINDS), dtype=np.float32)[kind]
         asked = (kind == KINDS.index(MessageKind.REQUEST))[:, None]
-        return np.concatenate(
-            [summary, read[:, None], one_hot, summary[:, : len(MOVES)] * asked], axis=1, dtype=np.float32
-        )
+        return np.concatenate([summary, read, one_hot, summary[:, : len(MOVES)] * asked], axis=1, dtype=np.float32)
 
     def fit(self, summary: Floats, read: Floats, kind: Ints, pushing: NDArray[np.bool_], weight: Floats) -> LabelHead:
         """Summaries under the true kind of each message."""
@@ -431,8 +457,9 @@ class LabelHead(ClassifierMixin, BaseEstimator):
     def readings(self, summary: Floats, read: Floats) -> Floats:
         """(texts, kinds) `decision_function` of the summaries (kinds, texts, …) under each reading."""
         width = summary.shape[-1]
-        own, alone, kinds, asked = np.split(self.coef_, [width, width + 1, width + 1 + len(KINDS)])
-        found = summary @ own + read * alone + kinds[:, None] + np.float32(self.intercept_)
+        end = width + read.shape[1]
+        own, alone, kinds, asked = np.split(self.coef_, [width, end, end + len(KINDS)])
+        found = summary @ own + read @ alone + kinds[:, None] + np.float32(self.intercept_)
         request = KINDS.index(MessageKind.REQUEST)
         found[request] += summary[request, :, : len(MOVES)] @ asked
         return np.ascontiguousarray(found.T)
@@ -455,7 +482,7 @@ class Judgement:
     tagged: Floats
     """(kinds, sentences, moves) under each reading."""
     read: Floats
-    """(sentences,) what the words of each say by themselves (`ReplyReader.score_sentences`)."""
+    """(sentences, readers) how far each pushes by itself (`read_sentences`)."""
     words: Floats
     """(sentences,) number of words."""
     referral: NDArray[np.bool_]
@@ -465,10 +492,20 @@ class Judgement:
 
 
 class Engine(BaseEstimator):
-    """The three steps together, with calibration: the *fast* engine (cues and n-grams; no encoder)."""
+    """The three steps together, with calibration.
+
+    Two engines, told apart by what they were fitted on: *fast* (cues and n-grams alone) and *deep* (what the encoder says stands
+    beside them).
+    """
+
+    encoder: Encoder | CorpusEncoder | None = None
+    """What reads for the deep engine; set when a bundle is loaded, never saved with the engine."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in super().__getstate__().items() if k != "encoder"}
 
     def assemble(
         self,
@@ -487,14 +524,18 @@ class Engine(BaseEstimator):
         self.slope_, self.offset_, self.threshold_, self.band_ = slope, offset, threshold, band
         return self
 
-    def judge(self, reply: Batch, message: Batch, referral: NDArray[np.bool_]) -> Judgement:
-        """Probabilities for a batch of replies; `message` holds the message of each, blank where unknown."""
-        given = inputs(reply, message)
+    def encode(self, reply: Batch, replies: Sequence[str], messages: Sequence[str]) -> Encoded | None:
+        """What the encoder says of the texts that `reply` was made of; None for the fast engine."""
+        return None if self.encoder is None else self.encoder.encode(Spans.of(reply), replies, messages)
+
+    def judge(self, reply: Batch, message: Batch, referral: NDArray[np.bool_], encoded: Encoded | None) -> Judgement:
+        """Probabilities for a batch of replies; `message` holds the message of each, blank where unknown, `encoded` what `encode` gave."""
+        given = inputs(reply, message, encoded)
         known = np.bincount(message.sentence_text, minlength=reply.texts) > 0
-        kind = self.kind_.predict_proba(message)
+        kind = self.kind_.predict_proba(message, encoded.kinds if encoded is not None else None)
         kind[~known] = np.eye(len(KINDS), dtype=np.float32)[KINDS.index(MessageKind.INPUT)]
         readings = self.tagger_.readings(given)
-        read = self.reader_.score_sentences(reply)
+        read = read_sentences(self.reader_, reply, encoded)
         readings[:, referral] = np.eye(len(MOVES), dtype=np.float32)[MOVES.index(Move.HANDS_OVER)]
         return Judgement(
             *self.weigh(readings, read, given.words, reply.sentence_text, kind),

@@ -35,6 +35,7 @@ from replycheck.corpus import (
     read_messages,
     read_split,
 )
+from replycheck.encoder import CorpusEncoder
 from replycheck.errors import UsageError
 from replycheck.reply import Reply, Verdict
 from replycheck.training import BASE_RATE, align, folds, rate_weights, train
@@ -354,16 +355,24 @@ def _by(
 
 
 def cross_validate(
-    examples: Sequence[Example], messages: Sequence[LabelledMessage] = (), *, seed: int = 0, jobs: int = 2
+    examples: Sequence[Example],
+    messages: Sequence[LabelledMessage] = (),
+    *,
+    encoder: CorpusEncoder | None = None,
+    seed: int = 0,
+    jobs: int = 2,
 ) -> Record:
-    """The whole chain trained anew without each fold of batches (threshold and calibration too), and tried on that fold."""
+    """The whole chain trained anew without each fold of batches (threshold and calibration too), and tried on that fold. The
+    encoder is not fine-tuned anew: of what it learned from, its out-of-fold outputs are used."""
     kept = [e for e in examples if not e.contested]
     group = np.unique([e.batch for e in kept], return_inverse=True)[1]
     probability = np.zeros(len(kept))
     called = np.zeros(len(kept), dtype=bool)
     for test in folds(group, seed + 1):
         inside = [e for e, t in zip(kept, test, strict=True) if not t]
-        checker = Checker(train(inside, messages, seed=seed, jobs=jobs).engine, "fold")
+        engine = train(inside, messages, encoder=encoder, seed=seed, jobs=jobs).engine
+        engine.encoder = encoder
+        checker = Checker(engine, "fold")
         outside = [e for e, t in zip(kept, test, strict=True) if t]
         verdicts = checker.check_many([Reply(e.reply, e.patron_message or None) for e in outside], reasons=False)
         probability[test] = [v.probability for v in verdicts]
@@ -387,9 +396,16 @@ def cross_validate(
 
 
 def evaluate_corpus(
-    checker: Checker, data: Path, manifest: Manifest, *, test: bool = False, cross_validation: bool = False
+    checker: Checker,
+    data: Path,
+    manifest: Manifest,
+    *,
+    encoder: CorpusEncoder | None = None,
+    test: bool = False,
+    cross_validation: bool = False,
 ) -> Record:
-    """The record of a model: development batches, on request test batches and cross-validation, and how readers agreed."""
+    """The record of a model: development batches, on request test batches and cross-validation, and how readers agreed. For the deep
+    engine `encoder` is its encoder for training."""
     learned, messages = read_split(data, "train"), read_messages(data)
     if fingerprint(learned, messages) != manifest.data_fingerprint:
         raise UsageError(f"{data}: the training batches are not those that {manifest.model_version} learned from")
@@ -411,5 +427,5 @@ def evaluate_corpus(
         **{split: measure(checker, examples, learned) for split, examples in held_out.items()},
     }
     if cross_validation:
-        record["cross_validation"] = cross_validate(learned, messages)
+        record["cross_validation"] = cross_validate(learned, messages, encoder=encoder)
     return record

@@ -27,11 +27,13 @@ from replycheck.classifier import (
     MoveTagger,
     ReplyReader,
     inputs,
+    read_sentences,
     read_whole,
     summarise,
 )
 from replycheck.codebook import MessageKind
 from replycheck.corpus import Example, LabelledMessage
+from replycheck.encoder import CorpusEncoder, Encoded, Spans
 from replycheck.errors import CorpusError
 from replycheck.features import Batch, Floats, Ints, Tokens
 from replycheck.referral import referrals
@@ -52,6 +54,7 @@ class Table:
     reply: Batch
     message: Batch
     given: Inputs
+    encoded: Encoded | None
     group: Ints
     kind: Ints
     """(texts,) true kind; `input` where there is no message, as the codebook says."""
@@ -68,6 +71,8 @@ class MessageTable:
     """Messages with their kinds: those of the replies, and those on their own."""
 
     batch: Batch
+    encoded: Floats | None
+    """(messages, kinds) what the encoder says of each."""
     kind: list[MessageKind]
     group: Ints
 
@@ -91,7 +96,7 @@ def align(batch: Batch, examples: Sequence[Example]) -> tuple[Ints, Ints]:
     return move, other
 
 
-def tabulate(examples: Sequence[Example], tokens: Tokens) -> Table:
+def tabulate(examples: Sequence[Example], tokens: Tokens, encoder: CorpusEncoder | None = None) -> Table:
     """Arrays of the examples; CorpusError if there is nothing to learn from."""
     examples = list(examples)
     if len({e.label for e in examples}) < 2:
@@ -101,11 +106,15 @@ def tabulate(examples: Sequence[Example], tokens: Tokens) -> Table:
     reply = tokens.batch([e.reply for e in examples])
     message = tokens.batch([e.patron_message for e in examples])
     move, other = align(reply, examples)
+    encoded = None
+    if encoder is not None:
+        encoded = encoder.encode(Spans.of(reply), [e.reply for e in examples], [e.patron_message for e in examples])
     return Table(
         examples=examples,
         reply=reply,
         message=message,
-        given=inputs(reply, message),
+        given=inputs(reply, message, encoded),
+        encoded=encoded,
         group=_numbers([e.batch for e in examples]),
         kind=np.array([KINDS.index(e.message_kind or MessageKind.INPUT) for e in examples]),
         pushing=np.array([e.pushing for e in examples]),
@@ -115,17 +124,26 @@ def tabulate(examples: Sequence[Example], tokens: Tokens) -> Table:
     )
 
 
-def tabulate_messages(examples: Sequence[Example], messages: Sequence[LabelledMessage], tokens: Tokens) -> MessageTable:
+def tabulate_messages(
+    table: Table, messages: Sequence[LabelledMessage], tokens: Tokens, encoder: CorpusEncoder | None = None
+) -> MessageTable:
     """Arrays of all messages whose kind is known; the same message under two replies counts once."""
     rows: list[tuple[str, MessageKind, str]] = []
+    chosen: list[int] = []
     seen: set[str] = set()
-    for e in examples:
+    for i, e in enumerate(table.examples):
         if e.message_kind is not None and e.patron_message not in seen:
             seen.add(e.patron_message)
+            chosen.append(i)
             rows.append((e.patron_message, e.message_kind, e.batch))
     rows += [(m.message, m.message_kind, m.batch) for m in messages]
+    encoded = None
+    if encoder is not None and table.encoded is not None:
+        alone = encoder.encode(Spans.none(), [""] * len(messages), [m.message for m in messages])
+        encoded = np.concatenate([table.encoded.kinds[chosen], alone.kinds])
     return MessageTable(
         tokens.batch([r[0] for r in rows]),
+        encoded,
         [r[1] for r in rows],
         _numbers([r[2] for r in rows]),
     )
@@ -169,7 +187,7 @@ def _fold(table: Table, train: NDArray[np.bool_], test: NDArray[np.bool_]) -> tu
     rows = np.flatnonzero(test[table.reply.sentence_text])
     with threadpool_limits(1):  # sums over several threads differ in their last bits
         moves = read_moves(fit_tagger(table, train), table)[rows]
-        return rows, moves, fit_reader(table, train).score_sentences(table.reply)[rows]
+        return rows, moves, read_sentences(fit_reader(table, train), table.reply, table.encoded)[rows]
 
 
 def folds(group: Ints, seed: int, count: int = FOLDS) -> list[NDArray[np.bool_]]:
@@ -184,9 +202,9 @@ def folds(group: Ints, seed: int, count: int = FOLDS) -> list[NDArray[np.bool_]]
 
 
 def out_of_fold(table: Table, held_out: Sequence[NDArray[np.bool_]], jobs: int) -> tuple[Floats, Floats]:
-    """(moves, read) of every sentence, from a tagger and a reader that have not seen its batch."""
+    """(moves, read) of every sentence, from a tagger and readers that have not seen its batch."""
     moves = np.zeros((table.reply.sentences, len(MOVES)), dtype=np.float32)
-    read = np.zeros(table.reply.sentences, dtype=np.float32)
+    read = np.zeros((table.reply.sentences, 1 if table.encoded is None else 2), dtype=np.float32)
     for rows, tagged, scored in Parallel(n_jobs=jobs)(delayed(_fold)(table, ~test, test) for test in held_out):
         moves[rows], read[rows] = tagged, scored
     return moves, read
@@ -209,17 +227,28 @@ class Trained:
 
 
 def train(
-    examples: Sequence[Example], messages: Sequence[LabelledMessage] = (), *, seed: int = 0, jobs: int = 2
+    examples: Sequence[Example],
+    messages: Sequence[LabelledMessage] = (),
+    *,
+    encoder: CorpusEncoder | None = None,
+    seed: int = 0,
+    jobs: int = 2,
 ) -> Trained:
-    """Fit the whole chain. Contested examples teach neither moves nor labels."""
+    """Fit the whole chain: the deep engine with an encoder, else the fast one. Contested examples teach neither moves nor labels."""
     with threadpool_limits(1):
-        return _train(examples, messages, seed, jobs)
+        return _train(examples, messages, encoder, seed, jobs)
 
 
-def _train(examples: Sequence[Example], messages: Sequence[LabelledMessage], seed: int, jobs: int) -> Trained:
+def _train(
+    examples: Sequence[Example],
+    messages: Sequence[LabelledMessage],
+    encoder: CorpusEncoder | None,
+    seed: int,
+    jobs: int,
+) -> Trained:
     tokens = Tokens(make_nlp())
-    table = tabulate([e for e in examples if not e.contested], tokens)
-    spoken = tabulate_messages(table.examples, messages, tokens)
+    table = tabulate([e for e in examples if not e.contested], tokens, encoder)
+    spoken = tabulate_messages(table, messages, tokens, encoder)
     held_out = folds(table.group, seed)
     moves, scored = out_of_fold(table, held_out, jobs)
     read = read_whole(scored, table.given.words, table.reply.sentence_text, table.reply.texts)
@@ -239,7 +268,7 @@ def _train(examples: Sequence[Example], messages: Sequence[LabelledMessage], see
 
     everything = np.ones(len(table.examples), dtype=bool)
     engine = Engine(seed).assemble(
-        MessageKindClassifier().fit(spoken.batch, spoken.kind, spoken.group),
+        MessageKindClassifier().fit(spoken.batch, spoken.kind, spoken.group, spoken.encoded),
         fit_tagger(table, everything),
         fit_reader(table, everything),
         LabelHead().fit(summary, read, table.kind, table.pushing, weight),

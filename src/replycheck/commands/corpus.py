@@ -19,19 +19,28 @@ def train(
     name: Annotated[str | None, typer.Option(help="Name of the model; the folder's unless given.")] = None,
     seed: Annotated[int, typer.Option(help="The same data and seed give the same model.")] = 0,
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes.")] = 2,
+    encoder: Annotated[
+        Path | None, typer.Option(help="Model folder whose encoder is taken over; the shipped one unless given.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="Engine that judges unless told otherwise: deep or fast.")] = "deep",
 ) -> None:
     """Train a model from the training batches of a corpus folder."""
-    from replycheck.bundle import save_bundle
+    from replycheck.bundle import corpus_encoder, save_bundle
     from replycheck.corpus import fingerprint, read_messages, read_split
     from replycheck.settings import shipped
     from replycheck.training import train as fit
 
     data = data or shipped("data")
     examples, messages = read_split(data, "train"), read_messages(data)
-    trained = fit(examples, messages, seed=seed, jobs=jobs)
+    fast = fit(examples, messages, seed=seed, jobs=jobs).engine
+    source = corpus_encoder(encoder or shipped("models") / "default")
+    deep = source and fit(examples, messages, encoder=source[0], seed=seed, jobs=jobs).engine
     manifest = save_bundle(
         out,
-        trained.engine,
+        fast,
+        deep=deep,
+        encoder=source and source[1],
+        default=engine if deep else "fast",
         name=name or out.resolve().name,
         data_fingerprint=fingerprint(examples, messages),
         trained_on={
@@ -60,7 +69,7 @@ def evaluate(
     """Measure a model on batches whose writers it has not seen, beside baselines; print the record as JSON."""
     import json
 
-    from replycheck.bundle import CARD, EVALUATION, add_file, load_bundle
+    from replycheck.bundle import CARD, EVALUATION, add_file, corpus_encoder, load_bundle
     from replycheck.card import render
     from replycheck.checker import Checker
     from replycheck.corpus import log_opening, read_labelled_table
@@ -76,7 +85,10 @@ def evaluate(
     data = data or shipped("data")
     if test:
         log_opening(data, manifest.model_version)
-    record = evaluate_corpus(checker, data, manifest, test=test, cross_validation=cross_validation)
+    source = corpus_encoder(folder) if engine.encoder else None
+    record = evaluate_corpus(
+        checker, data, manifest, encoder=source and source[0], test=test, cross_validation=cross_validation
+    )
     if write:
         add_file(folder, EVALUATION, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
         add_file(folder, CARD, render(record, manifest).encode())

