@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve train evaluate corpus bench clean
+.PHONY: help setup demo test check serve encoder train evaluate corpus bench clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,6 +34,12 @@ serve: $(READY) ## start the HTTP service on the loopback address
 
 train: $(READY) ## train models/default from data/, evaluate it (opens the test batches), render its card
 	$(BIN)/replycheck train --out models/default
+	$(BIN)/replycheck evaluate --model models/default --write --test --cross-validation
+
+encoder: $(READY) ## fine-tune the encoder anew (torch; about 45 minutes on two cores), then `make train`'s steps with it
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[encoder]'
+	$(BIN)/replycheck finetune --out build/encoder
+	$(BIN)/replycheck train --encoder build/encoder --out models/default
 	$(BIN)/replycheck evaluate --model models/default --write --test --cross-validation
 
 evaluate: $(READY) ## evaluate the shipped model on the development batches

@@ -267,9 +267,12 @@ def build_encoder(folder: Path, contents: dict[str, bytes]) -> Encoder:
 
 
 def corpus_encoder(folder: Path) -> tuple[CorpusEncoder, dict[str, bytes]] | None:
-    """A bundle's encoder for training, with its files; None if the bundle has none."""
-    _, contents = inspect_bundle(folder)
-    if ENCODER not in contents:
-        return None
+    """The encoder, for training, of a bundle or of a folder with its files alone, and the files; None if the bundle has none."""
+    if (folder / MANIFEST).exists():
+        _, contents = inspect_bundle(folder)
+        if ENCODER not in contents:
+            return None
+    else:
+        contents = {n: _read(folder / n) for n in OF_ENCODER}
     encoder = build_encoder(folder, contents)
     return CorpusEncoder(encoder, OutOfFold.load(contents[OUT_OF_FOLD])), {n: contents[n] for n in OF_ENCODER}

@@ -44,6 +44,8 @@ def render(record: Record, manifest: Manifest) -> str:
         _agreement(record["agreement"]),
         "Agreement with librarians: not measured. Writers and annotators of the corpus were language models, so their "
         "agreement says how clear the codebook is, not whether people would agree.",
+        "## Known failures",
+        _failures(record["known_failures"]),
         "## What a score can't tell",
         "- Whether the facts in a reply are right, or whether the patron was helped.\n"
         "- What only inference shows: the tip that ignores what the person already did, the reason that contradicts what they lived.\n"
@@ -93,6 +95,7 @@ def _split(name: str, part: Record | None) -> str:
             f"### {name}",
             _table(["register", "replies", "pushing", "macro-F1 (95 %)", "AUC (95 %)"], rows),
             f"Recall {label['recall']}, false alarms {label['false_alarms']}; precision if so many in a hundred pushed: {rates}. "
+            f"Precision at a recall of 0.60 if five in a hundred pushed: {label['precision_at_recall_60_base_rate_5']}. "
             f"Sure of {label['sure']:.0%}, macro-F1 of those {label['macro_f1_of_the_sure']}. "
             f"Contested and left out: {part['contested_left_out']}.",
             "Baselines, fitted on the same training batches:",
@@ -161,10 +164,49 @@ def _reliability(record: Record) -> str:
     )
 
 
+def _failures(rows: list[Record]) -> str:
+    if not rows:
+        return "None on the development batches."
+    shown = [
+        [
+            _short(r["patron_message"]),
+            _short(r["reply"]),
+            r["label"],
+            r["probability"],
+            "unsure" if r["unsure"] else "sure",
+        ]
+        for r in rows
+    ]
+    return (
+        "Of the development batches, what the model is wrong about with most confidence, missed ones first:\n\n"
+        + _table(["message", "reply", "is", "said to push", ""], shown)
+    )
+
+
+def _short(text: str, most: int = 160) -> str:
+    line = " ".join(text.split()).replace("|", "/").replace("<", "&lt;")
+    return line if len(line) <= most else line[:most].rsplit(" ", 1)[0] + " …"
+
+
 def _agreement(part: Record) -> str:
     rows = [["label", k, v["n"], v.get("raw"), v.get("kappa")] for k, v in part["label"].items()]
     rows += [["kind", k, v["n"], v.get("raw"), v.get("kappa")] for k, v in part["kind"].items()]
     rows.append(["moves", "writer–B", part["moves"]["n"], part["moves"].get("raw"), part["moves"].get("kappa")])
     felt = part["felt_with_label"]
     rows.append(["felt heard or pushed", "C–label", felt["n"], felt.get("raw"), felt.get("kappa")])
-    return _table(["of", "between", "n", "raw", "κ"], rows)
+    whole = _table(["of", "between", "n", "raw", "κ"], rows)
+    by_batch = [
+        [b, v["label"].get("raw"), v["label"].get("kappa"), v["kind"].get("raw"), v["kind"].get("kappa"), v["moves"].get("raw"), v["moves"].get("kappa")]
+        for b, v in part["by_batch"].items()
+    ]  # fmt: skip
+    disputed = "; ".join(f"{' and '.join(m['moves'])} {m['times']}" for m in part["moves_contested"])
+    contested = "; ".join(f"{c['label']} in answer to {c['message_kind']} {c['times']}" for c in part["contested"])
+    return "\n\n".join(
+        [
+            whole,
+            f"What was contested: {contested or 'nothing'}. Moves that writer and B took for each other most often, in sentences: {disputed}. "
+            "What the rulings are, and which were added because a pattern showed, is in `data/CODEBOOK.md`.",
+            "By batch (label and kind between A and B, moves between writer and B):",
+            _table(["batch", "label raw", "κ", "kind raw", "κ", "moves raw", "κ"], by_batch),
+        ]
+    )

@@ -105,12 +105,35 @@ def label_figures(
         "recall": round(float(called[pushing].mean()), 3) if pushing.any() else None,
         "false_alarms": round(float(called[~pushing].mean()), 3) if (~pushing).any() else None,
         "precision_at_base_rate": _precision(pushing, called),
+        "precision_at_recall_60_base_rate_5": _precision_at_recall(pushing, probability, 0.6, 0.05),
     }
     if unsure is not None:
         sure = ~unsure
         record["sure"] = round(float(sure.mean()), 3)
         record["macro_f1_of_the_sure"] = round(macro_f1(pushing[sure], called[sure]), 3) if sure.any() else None
     return record
+
+
+def curve(pushing: Bools, probability: Floats, rate: float) -> list[tuple[float, float, float]]:
+    """(threshold, recall, precision if `rate` of the replies pushed), from the highest threshold down."""
+    if not pushing.any() or pushing.all():
+        return []
+    found = []
+    for t in np.unique(probability)[::-1]:
+        recall, alarms = float((probability[pushing] >= t).mean()), float((probability[~pushing] >= t).mean())
+        precision = rate * recall / (rate * recall + (1 - rate) * alarms) if recall + alarms else 1.0
+        found.append((float(t), recall, precision))
+    return found
+
+
+def _precision_at_recall(pushing: Bools, probability: Floats, recall: float, rate: float) -> float | None:
+    """Precision at the highest threshold that reaches a recall."""
+    return next((round(p, 3) for _, r, p in curve(pushing, probability, rate) if r >= recall), None)
+
+
+def _thinned(points: list[tuple[float, float, float]], most: int = 60) -> list[Record]:
+    chosen = points if len(points) <= most else [points[round(i * (len(points) - 1) / (most - 1))] for i in range(most)]
+    return [{"threshold": round(t, 4), "recall": round(r, 4), "precision": round(p, 4)} for t, r, p in chosen]
 
 
 def _precision(pushing: Bools, called: Bools) -> dict[str, float | None]:
@@ -194,7 +217,34 @@ def pair_figures(examples: Sequence[Example], called: Bools) -> Record:
 
 
 def agreement(examples: Iterable[Example]) -> Record:
-    """Raw agreement and Cohen's κ of the readers: A with B, the writer with each, C with the agreed label; moves of writer and B."""
+    """Raw agreement and Cohen's κ of the readers, over all and by batch: A with B, the writer with each, C with the agreed label;
+    moves of writer and B. And what was contested, by what it is about."""
+    examples = list(examples)
+    batches = {b: _agreed([e for e in examples if e.batch == b]) for b in sorted({e.batch for e in examples})}
+    contested = [e for e in examples if e.contested]
+    about = Counter((str(e.message_kind or "none"), str(e.label)) for e in contested)
+    return {
+        **_agreed(examples),
+        "by_batch": {
+            b: {"label": r["label"]["A–B"], "kind": r["kind"]["A–B"], "moves": r["moves"]} for b, r in batches.items()
+        },
+        "contested": [{"message_kind": k, "label": v, "times": n} for (k, v), n in about.most_common()],
+        "moves_contested": _disputed(examples),
+    }
+
+
+def _disputed(examples: Sequence[Example], most: int = 10) -> list[Record]:
+    """The pairs of moves that writer and B differ on most often."""
+    found: Counter[tuple[str, str]] = Counter()
+    for e in examples:
+        by = {a.who: a for a in e.annotations}
+        if "B" in by and "writer" in by:
+            both = zip(by["writer"].moves, by["B"].moves, strict=True)
+            found.update((min(a, b), max(a, b)) for a, b in both if a != b)
+    return [{"moves": list(pair), "times": n} for pair, n in found.most_common(most)]
+
+
+def _agreed(examples: Iterable[Example]) -> Record:
     labels: dict[str, list[tuple[str, str]]] = {"A–B": [], "writer–A": [], "writer–B": []}
     kinds: dict[str, list[tuple[str, str]]] = {"A–B": []}
     felt: list[tuple[str, str]] = []
@@ -324,6 +374,11 @@ def measure(checker: Checker, examples: Sequence[Example], train_on: Sequence[Ex
     record: Record = {
         "contested_left_out": len(examples) - len(scored),
         "label": label_figures(scored, probability, threshold, unsure=unsure),
+        "threshold": threshold,
+        "precision_recall": {
+            f"{rate:.0%}": _thinned(curve(np.array([e.pushing for e in scored]), probability, rate))
+            for rate in (0.03, 0.1, 0.5)
+        },
         "unsure": dict(Counter(str(v.unsure_reason) for v in verdicts if v.unsure)),
         "pairs": pair_figures(scored, called),
         "kind": kind_figures(verdicts, scored),
@@ -334,16 +389,43 @@ def measure(checker: Checker, examples: Sequence[Example], train_on: Sequence[Ex
         record["moves"] = move_figures(checker, [e for e in scored if e.sentences])
     if train_on is not None:
         record["baselines"] = baseline_figures(train_on, scored)
-    for field in ("register", "batch", "channel", "library", "message_kind", "hard"):
-        record["by"][field] = _by(field, scored, probability, threshold, train_on if field == "register" else None)
+    for name, of in GROUPS.items():
+        if len({of(e) for e in scored}) > MOST_GROUPS:
+            continue
+        record["by"][name] = _by(of, scored, probability, threshold, train_on if name == "register" else None)
     return record
 
 
+def _length(example: Example) -> str:
+    words = len(example.reply.split())
+    return next(
+        (f"{at}–{to - 1} words" for at, to in ((0, 20), (20, 65), (65, 126)) if words < to), "126 words or more"
+    )
+
+
+GROUPS: dict[str, Callable[[Example], str]] = {
+    "register": lambda e: e.register or "none",
+    "batch": lambda e: e.batch,
+    "channel": lambda e: e.channel or "none",
+    "library": lambda e: e.library or "none",
+    "message_kind": lambda e: str(e.message_kind or "none"),
+    "length": _length,
+    "hard": lambda e: "hard" if e.hard else "not hard",
+}
+"""What figures are broken down by."""
+MOST_GROUPS = 100
+"""No breakdown into more groups than this: a table without groups has one a row."""
+
+
 def _by(
-    field: str, examples: Sequence[Example], probability: Floats, threshold: float, train_on: Sequence[Example] | None
+    of: Callable[[Example], str],
+    examples: Sequence[Example],
+    probability: Floats,
+    threshold: float,
+    train_on: Sequence[Example] | None,
 ) -> Record:
     found: Record = {}
-    values = [str(getattr(e, field) if getattr(e, field) is not None else "none") for e in examples]
+    values = [of(e) for e in examples]
     for value in sorted(set(values)):
         rows = [i for i, v in enumerate(values) if v == value]
         some = [examples[i] for i in rows]
@@ -395,6 +477,27 @@ def cross_validate(
     }
 
 
+def known_failures(checker: Checker, examples: Sequence[Example], most: int = 10) -> list[Record]:
+    """The examples that the model is wrong about with most confidence, half missed and half false alarms, most confident first."""
+    scored = [e for e in examples if not e.contested]
+    verdicts = checker.check_many([Reply(e.reply, e.patron_message or None) for e in scored], reasons=False)
+    threshold = checker.engine.threshold_
+    wrong = [(v.probability - threshold, e, v) for v, e in zip(verdicts, scored, strict=True) if v.label is not e.label]
+    wrong.sort(key=lambda w: (-abs(w[0]), w[1].id))
+    chosen = [w for w in wrong if w[0] < 0][: most // 2] + [w for w in wrong if w[0] >= 0][: most // 2]
+    return [
+        {
+            "id": e.id,
+            "patron_message": e.patron_message,
+            "reply": e.reply,
+            "label": str(e.label),
+            "probability": round(v.probability, 3),
+            "unsure": v.unsure,
+        }
+        for _, e, v in chosen
+    ]
+
+
 def evaluate_corpus(
     checker: Checker,
     data: Path,
@@ -416,6 +519,7 @@ def evaluate_corpus(
     record: Record = {
         "model_version": manifest.model_version,
         "threshold": manifest.threshold,
+        "known_failures": known_failures(checker, held_out["dev"]),
         "base_rate": BASE_RATE,
         "trained_on": manifest.trained_on,
         "contested": {

@@ -5,12 +5,14 @@ An edge of the walk.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from replycheck.commands.common import Data, Model
+from replycheck.errors import UsageError
 
 
 def train(
@@ -20,7 +22,8 @@ def train(
     seed: Annotated[int, typer.Option(help="The same data and seed give the same model.")] = 0,
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes.")] = 2,
     encoder: Annotated[
-        Path | None, typer.Option(help="Model folder whose encoder is taken over; the shipped one unless given.")
+        Path | None,
+        typer.Option(help="Folder of `finetune`, or model whose encoder is taken over; the shipped one unless given."),
     ] = None,
     engine: Annotated[str, typer.Option(help="Engine that judges unless told otherwise: deep or fast.")] = "deep",
 ) -> None:
@@ -52,6 +55,29 @@ def train(
         },
     )
     print(f"{manifest.model_version}: {len(examples):,} replies, threshold {manifest.threshold:.2f}, written to {out}")
+
+
+def finetune(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write the encoder's files into.")],
+    data: Data = None,
+    seed: Annotated[int, typer.Option(help="The same data and seed give the same encoder on one machine.")] = 0,
+) -> None:
+    """Fine-tune the encoder anew from a pretrained one (extra `encoder`; about 45 minutes); `train --encoder` takes it over."""
+    try:
+        from replycheck.finetuning import finetune as fit
+    except ImportError as problem:
+        raise UsageError(f"{problem.name} is not installed; pip install 'replycheck[encoder]'") from None
+    from replycheck.corpus import read_messages, read_split
+    from replycheck.settings import shipped
+
+    data = data or shipped("data")
+    files = fit(
+        read_split(data, "train"), read_messages(data), seed=seed, progress=lambda line: print(line, file=sys.stderr)
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (out / name).write_bytes(content)
+    print(f"encoder written to {out}")
 
 
 def evaluate(
