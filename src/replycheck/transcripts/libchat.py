@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from replycheck.conversation import Role, Unread
+from replycheck.errors import UnreadableInput
 from replycheck.transcripts.dates import Dates
 from replycheck.transcripts.found import About, Found, Turn, put_together, seconds, tag_list, whole
 from replycheck.transcripts.lines import chat_lines
@@ -41,6 +42,8 @@ def read(file: File, wanted: Mapping) -> Iterator[Found | Unread]:
             yield row
         elif not names:
             names = [cell.strip().lstrip("\ufeff").casefold() for cell in row.cells]
+            if "transcript" not in names:
+                raise UnreadableInput("has no column Transcript")
         else:
             yield _chat(file.name, row, dict(zip(names, row.cells, strict=False)), answerers, dates, wanted)
 

@@ -65,7 +65,7 @@ class Reading:
         self.mapping: Mapping = load(mapping, staff)
         self.counts = Counts()
         self._seen: set[bytes] = set()
-        self._of_this_file: set[bytes] = set()
+        self._undated_here: set[bytes] = set()
 
     def conversations(self) -> Iterator[Conversation | Unread]:
         """Every conversation once, in order of files and within them; what can't be read as `Unread`."""
@@ -101,8 +101,8 @@ class Reading:
             for found in guarded(file, detected, self.mapping):
                 yield (file.name, detected), self._count(found, detected.name)
             self.counts.remarks += [(file.name, remark) for remark in file.remarks]
-            self._seen |= self._of_this_file
-            self._of_this_file = set()
+            self._seen |= self._undated_here
+            self._undated_here = set()
         whole = Detected("eml", "mail headers at the beginning", FORMATS["eml"].read)
         for found in mail.read_emls(mails, self.mapping):
             name = found.conversation.source if isinstance(found, Found) else found.file
@@ -138,13 +138,16 @@ class Reading:
         said = [x for m in conversation.messages for x in (m.role, m.text, str(m.time or ""))]
         if any(m.time for m in conversation.messages):
             keys.append(_digest("said", str(conversation.started or ""), *said))
-        copy = any(k in self._seen or k in self._of_this_file for k in keys)
-        if not keys and sum(len(m.text) for m in conversation.messages) >= LEAST_TEXT:
-            # undated and without an id: the same words twice in one file are two patrons, in two files one export twice
-            keys.append(_digest("undated", *said))
-            copy = keys[0] in self._seen
-        self._of_this_file.update(keys)
-        return copy
+        if keys:
+            copy = any(k in self._seen for k in keys)
+            self._seen.update(keys)
+            return copy
+        if sum(len(m.text) for m in conversation.messages) < LEAST_TEXT:
+            return False
+        # undated and without an id: the same words twice in one file are two patrons, in two files one export twice
+        key = _digest("undated", *said)
+        self._undated_here.add(key)
+        return key in self._seen
 
 
 def _digest(*parts: str) -> bytes:
