@@ -74,9 +74,8 @@ def _chat(
     answerers += [cells["answerer"]] if cells.get("answerer", "").strip() else []
     department = cells.get("department", "").strip()
     visitors = [v for k in ("name", "patron name", "guest name", "visitor") if (v := cells.get(k, "").strip())]
-    line = row.line + sum(
-        v.count("\n") for k, v in cells.items() if list(cells).index(k) < list(cells).index("transcript")
-    )
+    before = row.cells[: list(cells).index("transcript")]
+    line = row.line + sum(cell.count("\n") for cell in before)
     turns, stray = chat_lines(
         cells.get("transcript", ""), first_line=line, started=started, known=[*answerers, department, *visitors]
     )

@@ -65,6 +65,7 @@ class Reading:
         self.mapping: Mapping = load(mapping, staff)
         self.counts = Counts()
         self._seen: set[bytes] = set()
+        self._dated: dict[bytes, str] = {}
         self._undated_here: set[bytes] = set()
 
     def conversations(self) -> Iterator[Conversation | Unread]:
@@ -134,13 +135,20 @@ class Reading:
     def _is_copy(self, found: Found, kind: str) -> bool:
         """Whether the same conversation came before: by the export's id, or by the same dated messages, or undated in another file."""
         conversation = found.conversation
-        keys = [_digest("id", kind, conversation.id)] if found.id_is_the_exports else []
         said = [x for m in conversation.messages for x in (m.role, m.text, str(m.time or ""))]
+        copy = False
+        if found.id_is_the_exports:
+            key = _digest("id", kind, conversation.id)
+            copy = key in self._seen
+            self._seen.add(key)
         if any(m.time for m in conversation.messages):
-            keys.append(_digest("said", str(conversation.started or ""), *said))
-        if keys:
-            copy = any(k in self._seen for k in keys)
-            self._seen.update(keys)
+            key = _digest("said", str(conversation.started or ""), *said)
+            identified_by = kind if found.id_is_the_exports else ""
+            first = self._dated.get(key)
+            self._dated.setdefault(key, identified_by)
+            # two ids of one system are two conversations, even where all that was said is the same
+            return copy or (first is not None and (first != identified_by or not identified_by))
+        if found.id_is_the_exports:
             return copy
         if sum(len(m.text) for m in conversation.messages) < LEAST_TEXT:
             return False
