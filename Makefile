@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve encoder train evaluate corpus bench clean
+.PHONY: help setup demo test check serve encoder train evaluate corpus bench fuzz clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ corpus: $(READY) ## check data/ and bring its counts and hard items up to date
 
 bench: $(READY) ## time one check, many checks and the start of the command line
 	$(BIN)/python tests/bench.py
+
+fuzz: $(READY) ## damage the example exports and read them for a minute; longer: make fuzz SECONDS=3600
+	$(BIN)/python tests/fuzz_transcripts.py -max_total_time=$(or $(SECONDS),60)
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

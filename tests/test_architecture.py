@@ -18,7 +18,7 @@ LAYERS = [
     {"referral", "classifier"},
     {"bundle"},
     {"checker", "advice"},
-    {"corpus", "tables", "spacy_component"},
+    {"corpus", "tables", "spacy_component", "transcripts"},
     {"training", "finetuning"},
     {"evaluation"},
     {"card"},

@@ -18,6 +18,7 @@ import typer
 from replycheck.commands.check import check
 from replycheck.commands.common import FINE, INTERRUPTED, MISUSE, OURS, report
 from replycheck.commands.corpus import corpus, evaluate, finetune, train
+from replycheck.commands.formats import formats
 from replycheck.commands.score import score
 from replycheck.errors import ReplycheckError
 
@@ -117,7 +118,7 @@ def _root(
     """Does a library's reply listen, or does it push services?"""
 
 
-for _command in (check, score, train, evaluate, corpus, finetune):
+for _command in (check, score, train, evaluate, corpus, finetune, formats):
     app.command()(_command)
 
 
