@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve train evaluate corpus bench clean
+.PHONY: help setup demo test check serve train evaluate corpus bench privacy simulate clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,6 +44,12 @@ corpus: $(READY) ## check data/ and bring its counts and hard items up to date
 
 bench: $(READY) ## time one check, many checks and the start of the command line
 	$(BIN)/python tests/bench.py
+
+privacy: $(READY) ## measure de-identification on its written lines and keep the record that reports quote
+	$(BIN)/replycheck evaluate-privacy --write
+
+simulate: $(READY) ## simulate 2,000 libraries: does the interval of audit-estimate hold the truth in 95 % of them?
+	$(BIN)/python tests/simulate_estimate.py
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
