@@ -213,7 +213,7 @@ def _judge(tokens: _Tokens, known: frozenset[str]) -> None:
             key = key[:-1]
         if key not in words and not names.get(key, "").endswith("?"):
             return True
-        beside = (i and tokens.named[i - 1] and tokens.beside(i - 1, i)) or (
+        beside = (i and tokens.capital(i) and tokens.named[i - 1] and tokens.beside(i - 1, i)) or (
             after(i) in known and tokens.beside(i, i + 1)
         )
         if beside or tokens.at[i][0] in said or tokens.at[i][0] in hailed:
