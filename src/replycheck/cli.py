@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from replycheck.commands.audit import audit
 from replycheck.commands.check import check
 from replycheck.commands.common import FINE, INTERRUPTED, MISUSE, OURS, report
 from replycheck.commands.corpus import corpus, evaluate, train
@@ -117,7 +118,7 @@ def _root(
     """Does a library's reply listen, or does it push services?"""
 
 
-for _command in (check, score, train, evaluate, corpus):
+for _command in (check, score, audit, train, evaluate, corpus):
     app.command()(_command)
 
 
