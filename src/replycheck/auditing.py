@@ -20,6 +20,7 @@ from replycheck.conversation import Conversation, Unread
 from replycheck.errors import UsageError
 from replycheck.findings import Judged, Task, digest, judge
 from replycheck.journal import Journal, files_of, fingerprints
+from replycheck.position import Position
 from replycheck.runs import runs
 from replycheck.summary import Canned, summarise, survey, write_findings
 from replycheck.tally import HEADS, difference
@@ -27,8 +28,16 @@ from replycheck.tally import HEADS, difference
 if TYPE_CHECKING:
     import pandas as pd
 
+    from replycheck.transcripts import Reading
+
 FORMAT, FORMAT_VERSION = "replycheck-audit", 1
-FINDINGS, WORKBOOK, SUMMARY, REPORT, MOMENTS = "findings.csv", "findings.xlsx", "summary.json", "report.html", "moments.jsonl"
+FINDINGS, WORKBOOK, SUMMARY, REPORT, MOMENTS = (
+    "findings.csv",
+    "findings.xlsx",
+    "summary.json",
+    "report.html",
+    "moments.jsonl",
+)
 OUTPUTS = (FINDINGS, WORKBOOK, MOMENTS, REPORT, SUMMARY)
 """Files of an audit; the summary comes last, so that where it is everything is."""
 _CHUNK_MESSAGES, _CHUNK_CHARS = 3_000, 2_000_000
@@ -63,20 +72,23 @@ class Progress:
 
 
 @dataclass
-class _Reading:
+class _Chunks:
     """Conversations in chunks, for whichever thread asks; what was unread on the way, and what went wrong."""
 
-    conversations: Iterator[Conversation | Unread]
+    reading: Reading
+    position: Position
+    share: float = 0.0
+    """How much of the exports has been read."""
     unread: list[Unread] = field(default_factory=list)
     left_out: int = 0
     failure: BaseException | None = None
     skipped: int = 0
 
-    def chunks(self) -> Iterator[tuple[int, list[Conversation]]]:
+    def __iter__(self) -> Iterator[tuple[int, list[Conversation]]]:
         """(running number of the first, conversations) of each chunk; ends early, with `failure` set, on an error."""
         first, chunk, messages, chars = 1, list[Conversation](), 0, 0
         try:
-            for item in self.conversations:
+            for item in self.reading.conversations():
                 if isinstance(item, Unread):
                     self._list(item)
                     continue
@@ -84,12 +96,14 @@ class _Reading:
                 messages += len(item.messages)
                 chars += sum(len(m.text) for m in item.messages)
                 if messages >= _CHUNK_MESSAGES or chars >= _CHUNK_CHARS:
+                    self.share = self.position.share(item)
                     yield first, chunk
                     first, chunk, messages, chars = first + len(chunk), [], 0, 0
         except Exception as problem:
             # a thread of joblib's may be asking, where an error would be lost
             self.failure = problem
             return
+        self.share = 1.0
         if chunk:
             yield first, chunk
 
@@ -120,15 +134,15 @@ def write_audit(
     if (out / SUMMARY).exists() and resume and not (out / ".audit").exists():
         raise UsageError(f"{out}: holds a finished audit; give another folder, or --fresh to replace it")
     earlier = read_summary(options.compare) if options.compare else None
-    files = files_of(paths)
+    files = files_of(paths, out)
     inputs, secret = fingerprints(files)
     task, manifest = _task(options, secret)
     journal = Journal(out, _remembered(paths, options, task), inputs, resume=resume)
-    reading = _judge_all(paths, options, task, journal, jobs, scheduler, progress)
-    unread = reading.unread + journal.unread()
+    chunks = _judge_all(paths, options, task, journal, jobs, scheduler, progress)
+    unread = chunks.unread + journal.unread()
     unread += [Unread(f, None, "changed while it was read") for f in journal.changed()]
-    if reading.left_out:
-        unread.append(Unread("", None, f"{reading.left_out:,} more pieces that could not be read"))
+    if chunks.left_out:
+        unread.append(Unread("", None, f"{chunks.left_out:,} more pieces that could not be read"))
     from replycheck.privacy import Deidentifier
 
     clean = Deidentifier().clean
@@ -149,6 +163,10 @@ def write_audit(
             "inputs": {"files": len(files), "bytes": sum(i.size for i in inputs)},
             **summarise(counts, known, listed, canned),
         }
+        summary["read"]["duplicates"] = chunks.reading.counts.duplicates
+        summary["read"]["remarks"] = [
+            {"file": clean(Path(f).name), "why": clean(why)} for f, why in chunks.reading.counts.remarks
+        ]
         if earlier:
             summary["earlier"] = _earlier(earlier, summary)
         (final / SUMMARY).write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -232,10 +250,10 @@ def _remembered(paths: Sequence[Path], options: Options, task: Task) -> dict[str
     }
 
 
-def _read(paths: Sequence[Path], options: Options) -> Iterator[Conversation | Unread]:
-    from replycheck.transcripts import read
+def _open(paths: Sequence[Path], options: Options) -> Reading:
+    from replycheck.transcripts import open_reading
 
-    return read(paths, format=options.format, mapping=options.mapping)
+    return open_reading(paths, format=options.format, mapping=options.mapping, staff=options.staff)
 
 
 def _judge_all(
@@ -246,32 +264,35 @@ def _judge_all(
     jobs: int,
     scheduler: str | None,
     progress: Callable[[Progress], None],
-) -> _Reading:
+) -> _Chunks:
     """Judge what is not finished. Reading goes over everything again, since only then is it known what is left."""
     from joblib import Parallel, delayed
 
-    reading = _Reading(_read(paths, options))
+    chunks = _Chunks(_open(paths, options), Position(journal.inputs))
     waiting: deque[tuple[int, int]] = deque()
 
     def calls() -> Iterator[Any]:
-        for number, (first, chunk) in enumerate(reading.chunks()):
+        for number, (first, chunk) in enumerate(chunks):
             if number in journal.finished:
-                reading.skipped += len(chunk)
+                chunks.skipped += len(chunk)
             else:
                 waiting.append((number, len(chunk)))
                 yield delayed(judge)(task, first, chunk)
 
     done = judged = 0
     with _workers(jobs, scheduler) as n:
-        results: Iterator[Judged] = Parallel(n_jobs=n, return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")(calls())
+        results: Iterator[Judged] = Parallel(n_jobs=n, return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")(
+            calls()
+        )
         for result in results:
             number, size = waiting.popleft()
             journal.put(number, result.lines, result.unread)
             done, judged = done + size, judged + result.runs
-            progress(Progress(done, judged, reading.skipped))
-    if reading.failure:
-        raise reading.failure
-    return reading
+            known = done + chunks.skipped + sum(n for _, n in waiting)
+            progress(Progress(done, judged, chunks.skipped, round(known / chunks.share) if chunks.share else None))
+    if chunks.failure:
+        raise chunks.failure
+    return chunks
 
 
 @contextmanager
@@ -317,7 +338,7 @@ def _sentences(found: Sequence[Canned], paths: Sequence[Path], options: Options,
     texts: dict[str, str] = {}
     if wanted:
         number = 0
-        for conversation in _read(paths, options):
+        for conversation in _open(paths, options).conversations():
             if isinstance(conversation, Unread):
                 continue
             number += 1
@@ -359,5 +380,3 @@ def _versions(manifest: Any, options: Options) -> dict[str, Any]:
         },
         "options": {"min_group": options.min_group, "with_text": options.with_text},
     }
-
-

@@ -37,6 +37,19 @@ WAITS = {
 }
 """Bands of how long a patron waited, with the seconds that each ends before."""
 _WORDS = re.compile(r"\w+")
+_GREETS = re.compile(
+    r"\W*(hi|hello|hey|hiya|welcome|greetings|good (morning|afternoon|evening|day)|thanks?( you)? for (contacting|chatting|reaching|using|asking|visiting)"
+    r"|you('re| are) (now )?(chatting|connected|talking)|my name is|this is)\b",
+    re.IGNORECASE,
+)
+_WELCOMES = {m for m in Move if m.side is Side.COURTESY} | {
+    Move.ASKS_OPEN,
+    Move.ASKS_CLARIFYING,
+    Move.OWNS_ACTION,
+    Move.OFFERS_GENTLY,
+    Move.PITCHES,
+}
+"""What the sentences of an opening may do."""
 _INFORMS = {Move.ANSWERS, Move.EXPLAINS}
 
 
@@ -70,14 +83,22 @@ def judge(task: Task, first: int, conversations: Sequence[Conversation]) -> Judg
     """The lines of a chunk whose first conversation has the running number `first`."""
     checker = _checker(task.model)
     if checker.model_version != task.model_version:
-        raise WrongModel(f"{task.model}: holds {checker.model_version}; the audit was started with {task.model_version}")
+        raise WrongModel(
+            f"{task.model}: holds {checker.model_version}; the audit was started with {task.model_version}"
+        )
     found = [runs(c) for c in conversations]
-    verdicts = iter(checker.check_many([r for c, own in zip(conversations, found, strict=True) for r in _asked(task, c, own)]))
+    verdicts = iter(
+        checker.check_many([r for c, own in zip(conversations, found, strict=True) for r in _asked(task, c, own)])
+    )
     lines, unread = [], []
     for number, (conversation, own) in enumerate(zip(conversations, found, strict=True), first):
         lines.append(json.dumps(_line(task, number, conversation, own, verdicts), separators=(",", ":")))
         unread += [
-            Unread(conversation.source, conversation.line, f"a reply of {len(r.text):,} characters; at most {task.max_chars:,} are judged")
+            Unread(
+                conversation.source,
+                conversation.line,
+                f"a reply of {len(r.text):,} characters; at most {task.max_chars:,} are judged",
+            )
             for r in own
             if _too_long(task, r)
         ]
@@ -96,7 +117,7 @@ def _too_long(task: Task, run: Run) -> bool:
 
 
 def _proactive(conversation: Conversation, run: Run) -> bool:
-    return run.patron is None and not (written_alone(conversation) and conversation.channel != "chat")
+    return run.patron is None and not written_alone(conversation)
 
 
 def _may_open(run: Run) -> bool:
@@ -121,13 +142,17 @@ def _line(task: Task, number: int, conversation: Conversation, own: list[Run], v
     clean = _cleaner(conversation) if task.with_text else None
     rows = []
     for run, staff in zip(own, staff_numbers(own), strict=True):
-        row: dict[str, Any] = {"run": run.number, "staff": staff, "key": _digest(task, f"{number} {run.number} {run.patron}\0{run.text}")}
+        row: dict[str, Any] = {
+            "run": run.number,
+            "staff": staff,
+            "key": _digest(task, f"{number} {run.number} {run.patron}\0{run.text}"),
+        }
         if _too_long(task, run):
             row["apart"] = Apart.TOO_LONG
         elif _proactive(conversation, run):
             row["apart"] = Apart.PROACTIVE
         else:
-            row |= _facts(task, run, next(verdicts), clean)
+            row |= _facts(task, run, next(verdicts), clean, first=run is own[0])
             if _may_open(run):
                 row["after_opening"] = _facts(task, run, next(verdicts), clean)
         rows.append(row)
@@ -141,12 +166,12 @@ def _line(task: Task, number: int, conversation: Conversation, own: list[Run], v
         "rating": conversation.rating,
         "wait": _wait(conversation.wait),
         "messages": [roles.count(r) for r in Role],
-        "opening": _opening(task, own),
+        "opening": _opening(task, own, rows),
         "runs": rows,
     }
 
 
-def _facts(task: Task, run: Run, verdict: Verdict, clean: Any) -> dict[str, Any]:
+def _facts(task: Task, run: Run, verdict: Verdict, clean: Any, *, first: bool = False) -> dict[str, Any]:
     """What is written of a verdict: nothing of its text, unless `clean` is there to take personal data out of it."""
     moves = [s.move for s in verdict.sentences]
     facts: dict[str, Any] = {
@@ -157,9 +182,18 @@ def _facts(task: Task, run: Run, verdict: Verdict, clean: Any) -> dict[str, Any]
         "unsure": verdict.unsure_reason,
         "kinds": [round(p, 4) for p in verdict.kinds] if verdict.kinds else None,
         "moves": moves,
+        **(
+            {"first_message": [s.move for s in verdict.sentences if s.start < len(run.messages[0].text)]}
+            if first
+            else {}
+        ),
         "reasons": [[r.move, round(r.weight, 3)] for r in verdict.reasons],
-        "advice": [a.suggestion for a in verdict.advice],
-        "canned": [[d, s.start, s.end] for s in verdict.sentences if s.side is Side.PUSHING and (d := digest(task, verdict.cut(s)))],
+        "advice": list(dict.fromkeys(a.suggestion for a in verdict.advice)),
+        "canned": [
+            [d, s.start, s.end]
+            for s in verdict.sentences
+            if s.side is Side.PUSHING and (d := digest(task, verdict.cut(s)))
+        ],
     }
     if verdict.unsure_reason is UnsureReason.OUT_OF_DOMAIN:
         facts["apart"] = Apart.OUT_OF_DOMAIN
@@ -193,18 +227,24 @@ def digest(task: Task, text: str) -> str | None:
     return _digest(task, " ".join(words)) if len(words) >= FEW_WORDS else None
 
 
-def _opening(task: Task, own: list[Run]) -> str | None:
-    return digest(task, own[0].messages[0].text) if own else None
+def _opening(task: Task, own: list[Run], rows: list[dict[str, Any]]) -> str | None:
+    """The digest of the first message, if it greets and takes up nothing: a saved answer that recurs is no opening."""
+    if not own or "moves" not in rows[0]:
+        return None
+    first = own[0].messages[0].text
+    sentences = rows[0].pop("first_message")
+    return digest(task, first) if _GREETS.match(first) and set(sentences) <= _WELCOMES else None
 
 
 def _without_names(conversation: Conversation, value: str | None) -> str | None:
-    """What a conversation is grouped by, unless a person is named in it."""
+    """What a conversation is grouped by, unless a person is named in it. A department that answers under its own name is
+    among the names too."""
     if not value or not value.strip():
         return None
     plain = f" {' '.join(_WORDS.findall(value.casefold()))} "
     for name in conversation.names:
-        words = " ".join(_WORDS.findall(name.casefold()))
-        if words and f" {words} " in plain:
+        words = f" {' '.join(_WORDS.findall(name.casefold()))} "
+        if words.strip() and words in plain and words != plain:
             return "[name]"
     return " ".join(value.split())
 
@@ -214,5 +254,3 @@ def _wait(seconds: float | None) -> str | None:
     if seconds is None or not 0 <= seconds < math.inf:
         return None
     return next(name for name, limit in WAITS.items() if seconds < limit)
-
-

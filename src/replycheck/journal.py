@@ -36,16 +36,21 @@ class Fingerprint:
     ends: str
 
 
-def files_of(paths: Sequence[Path]) -> list[Path]:
-    """The files that the paths stand for, folders looked through, in a settled order. UnreadableInput if a path isn't there."""
+def files_of(paths: Sequence[Path], out: Path) -> list[Path]:
+    """The files that the paths stand for, folders looked through, in a settled order; what isn't there is left to the reader.
+
+    UnreadableInput if there is none, UsageError if what the audit writes would be read by it.
+    """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
+            if out.resolve().is_relative_to(path.resolve()):
+                raise UsageError(f"{out}: lies in {path}, which is to be audited; write somewhere else")
             found += sorted(p for p in path.rglob("*") if p.is_file())
         elif path.exists():
             found.append(path)
-        else:
-            raise UnreadableInput("no such file or folder", file=path)
+    if not found:
+        raise UnreadableInput("no such file, or an empty folder", file=", ".join(map(str, paths[:3])))
     return found
 
 
@@ -155,7 +160,11 @@ def _same(there: dict[str, Any], wanted: dict[str, Any], out: Path) -> None:
         new, gone = [f for f in now if f not in before], [f for f in before if f not in now]
         edited = [f for f in now if f in before and before[f] != now[f]]
         parts = [("new", new), ("missing", gone), ("changed", edited)]
-        what = "other inputs: " + "; ".join(f"{_few(f)} {word}" for word, f in parts if f) if any(f for _, f in parts) else "the inputs in another order"
+        what = (
+            "other inputs: " + "; ".join(f"{_few(f)} {word}" for word, f in parts if f)
+            if any(f for _, f in parts)
+            else "the inputs in another order"
+        )
     if what:
         raise UsageError(f"{out}: holds an interrupted audit with {what}; --fresh throws that away and starts anew")
 

@@ -40,7 +40,16 @@ def split(name: str, title: str, parts: Sequence[tuple[str, str, float]]) -> str
     for _, colour, share in parts:
         axes.barh(0, share, left=at, color=colour, height=0.8)
         if share >= 0.07:
-            axes.text(at + share / 2, 0, f"{share:.0%}", ha="center", va="center", color="#ffffff", fontsize=10, fontweight="bold")
+            axes.text(
+                at + share / 2,
+                0,
+                f"{share:.0%}",
+                ha="center",
+                va="center",
+                color="#ffffff",
+                fontsize=10,
+                fontweight="bold",
+            )
         at += share
     axes.set_xlim(0, 1)
     axes.axis("off")
@@ -56,11 +65,25 @@ def trend(name: str, title: str, months: Sequence[Mapping[str, Any]]) -> str:
         if not points:
             continue
         x = [i for i, _ in points]
-        axes.fill_between(x, [s["by_chance"][0] for _, s in points], [s["by_chance"][1] for _, s in points], color=colour, alpha=0.15, linewidth=0)
-        axes.plot(x, [s["share"] for _, s in points], color=colour, marker=marker, markersize=4, linewidth=1.8, label=words)
+        axes.fill_between(
+            x,
+            [s["by_chance"][0] for _, s in points],
+            [s["by_chance"][1] for _, s in points],
+            color=colour,
+            alpha=0.15,
+            linewidth=0,
+        )
+        axes.plot(
+            x, [s["share"] for _, s in points], color=colour, marker=marker, markersize=4, linewidth=1.8, label=words
+        )
         said.append(f"{words}: " + ", ".join(f"{months[i]['group']} {s['share']:.0%}" for i, s in points))
     step = max(1, -(-len(months) // 12))
-    axes.set_xticks(range(0, len(months), step), [m["group"] for m in months[::step]], rotation=45 if len(months) > 7 else 0, ha="right" if len(months) > 7 else "center")
+    axes.set_xticks(
+        range(0, len(months), step),
+        [m["group"] for m in months[::step]],
+        rotation=45 if len(months) > 7 else 0,
+        ha="right" if len(months) > 7 else "center",
+    )
     axes.set_ylim(bottom=0)
     _dress(axes, vertical=True)
     return _svg(figure, name, title, "Share of replies that pushed. " + "; ".join(said))
@@ -131,7 +154,17 @@ def _dress(axes: Axes, *, vertical: bool) -> None:
     axes.set_axisbelow(True)
     by_label = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     if by_label:
-        axes.legend(list(by_label.values()), list(by_label), loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, labelcolor=INK, fontsize=9.5, borderaxespad=0.1)
+        axes.legend(
+            list(by_label.values()),
+            list(by_label),
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            ncols=2,
+            frameon=False,
+            labelcolor=INK,
+            fontsize=9.5,
+            borderaxespad=0.1,
+        )
 
 
 def _svg(figure: Figure, name: str, title: str, description: str) -> str:
@@ -143,7 +176,9 @@ def _svg(figure: Figure, name: str, title: str, description: str) -> str:
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}), warnings.catch_warnings():
         # a name may hold characters that the font lacks; they are measured wrongly, and shown by the reader's own font
         warnings.filterwarnings("ignore", "Glyph .* missing")
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}, transparent=True)
+        figure.savefig(
+            out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}, transparent=True
+        )
     text = out.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{name}-", text)

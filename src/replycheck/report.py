@@ -47,28 +47,34 @@ def render(
 ) -> str:
     """The page. `moments`: key → patron and reply, where texts were kept; `checked`: what a checked sheet gave."""
     try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-
         import matplotlib  # noqa: F401
+        from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError:
         raise UsageError("an audit needs the extra: pip install 'replycheck[audit]'") from None
     environment = Environment(
-        loader=PackageLoader("replycheck"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("replycheck"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {"percent": _percent, "number": _number}
-    return environment.get_template("report.html.j2").render(
-        s=summary,
-        checked=checked,
-        headlines=_headlines(summary["headlines"]),
-        trend=_trend(summary),
-        sections=[_section(d, summary["by"][d]) for d in TITLES if len(summary["by"].get(d, ())) > 1],
-        pushing=_moves(summary, Side.PUSHING),
-        listening=_moves(summary, Side.LISTENING),
-        clearest={which: _clearest(found, moments or {}) for which, found in summary["clearest"].items()},
-        left_out=[(a, summary["runs"]["left_out"][a], APART[a]) for a in Apart],
-        unsure=[(r, n, UNSURE_REASONS[UnsureReason(r)].definition) for r, n in summary["runs"]["unsure"].items()],
-        questions=QUESTIONS,
-    ) + "\n"
+    return (
+        environment.get_template("report.html.j2").render(
+            s=summary,
+            checked=checked,
+            headlines=_headlines(summary["headlines"]),
+            trend=_trend(summary),
+            sections=[_section(d, summary["by"][d]) for d in TITLES if len(summary["by"].get(d, ())) > 1],
+            pushing=_moves(summary, Side.PUSHING),
+            listening=_moves(summary, Side.LISTENING),
+            clearest={which: _clearest(found, moments or {}) for which, found in summary["clearest"].items()},
+            left_out=[(a, summary["runs"]["left_out"][a], APART[a]) for a in Apart],
+            unsure=[(r, n, UNSURE_REASONS[UnsureReason(r)].definition) for r, n in summary["runs"]["unsure"].items()],
+            questions=QUESTIONS,
+        )
+        + "\n"
+    )
 
 
 def _headlines(heads: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -77,10 +83,21 @@ def _headlines(heads: Mapping[str, Any]) -> list[dict[str, Any]]:
         if not (share := heads[head]):
             continue
         informs = share["informs_only"] / share["runs"] if head == "input" else 0.0
-        parts = [("pushed services", plots.PUSH, share["share"]), ("listened" if head == "input" else "answered", plots.LISTEN, 1 - share["share"] - informs)]
+        parts = [
+            ("pushed services", plots.PUSH, share["share"]),
+            ("listened" if head == "input" else "answered", plots.LISTEN, 1 - share["share"] - informs),
+        ]
         if head == "input":
             parts.append(("only informed", plots.INFORM, informs))
-        found.append({"head": head, "to": to, **share, "parts": parts, "plot": plots.split(f"split-{head}", f"Replies to {to}", parts)})
+        found.append(
+            {
+                "head": head,
+                "to": to,
+                **share,
+                "parts": parts,
+                "plot": plots.split(f"split-{head}", f"Replies to {to}", parts),
+            }
+        )
     return found
 
 
@@ -94,7 +111,13 @@ def _trend(summary: Mapping[str, Any]) -> dict[str, Any] | None:
 def _section(dimension: str, groups: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     title = TITLES[dimension]
     shown = groups[:_MOST_GROUPS]
-    return {"dimension": dimension, "title": title, "groups": groups, "plot": plots.shares(dimension, title, shown)}
+    return {
+        "dimension": dimension,
+        "word": "tag" if dimension == "tags" else dimension,
+        "title": title,
+        "groups": groups,
+        "plot": plots.shares(dimension, title, shown),
+    }
 
 
 def _moves(summary: Mapping[str, Any], side: Side) -> dict[str, Any]:
@@ -102,7 +125,13 @@ def _moves(summary: Mapping[str, Any], side: Side) -> dict[str, Any]:
     which = "pushed" if side is Side.PUSHING else "listened"
     of = summary["runs"]["pushed"] if side is Side.PUSHING else summary["runs"]["counted"] - summary["runs"]["pushed"]
     rows = [
-        {"move": m["move"], "plain": MOVES[Move(m["move"])].plain, "example": MOVES[Move(m["move"])].example, "runs": m[which], "share": m[which] / of}
+        {
+            "move": m["move"],
+            "plain": MOVES[Move(m["move"])].plain,
+            "example": MOVES[Move(m["move"])].example,
+            "runs": m[which],
+            "share": m[which] / of,
+        }
         for m in summary["moves"]
         if m["side"] == side and of and m[which]
     ]
@@ -116,7 +145,11 @@ def _moves(summary: Mapping[str, Any], side: Side) -> dict[str, Any]:
 def _clearest(found: Sequence[Mapping[str, Any]], moments: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Those of the clearest moments whose texts were kept, with what their sentences do."""
     return [
-        {**moments[c["key"]], "advice": c["advice"], "did": list(dict.fromkeys(MOVES[Move(m)].plain for m in c["moves"]))}
+        {
+            **moments[c["key"]],
+            "advice": c["advice"],
+            "did": list(dict.fromkeys(MOVES[Move(m)].plain for m in c["moves"])),
+        }
         for c in found
         if c["key"] in moments
     ]

@@ -24,7 +24,7 @@ class Apart(StrEnum):
 
 APART: dict[Apart, str] = {
     Apart.PROACTIVE: "staff spoke first; there was nothing to answer yet",
-    Apart.CANNED_OPENING: "nothing but an opening that many conversations share word for word",
+    Apart.CANNED_OPENING: "nothing but a greeting that many conversations begin with, word for word",
     Apart.COURTESY_ONLY: "nothing remains once the courtesy is struck out",
     Apart.OUT_OF_DOMAIN: "unlike anything the model has learned from: another language, code, a bare link",
     Apart.TOO_LONG: "longer than is judged",
@@ -95,5 +95,5 @@ def staff_numbers(found: list[Run]) -> list[str]:
 
 
 def written_alone(conversation: Conversation) -> bool:
-    """Whether the export holds replies without the messages they answer: not even the patron's side is there."""
-    return not any(m.role is Role.PATRON for m in conversation.messages)
+    """Whether it is one reply whose message the export does not hold, as a row of a table may be."""
+    return [m.role for m in conversation.messages if m.text.strip()] == [Role.STAFF]

@@ -108,7 +108,10 @@ def survey(lines: Callable[[], Iterator[Facts]], minimum: int, clean: Callable[[
         for value in sorted({c[0] for run in line["runs"] if run.get("pushed") for c in run["canned"]}):
             sentences.add(value)
     shown = {
-        d: {g: name if name == OTHER or d not in ("department", "channel", "tags") else clean(name) for g, name in merged(f.counts, minimum).items()}
+        d: {
+            g: name if name == OTHER or d not in ("department", "channel", "tags") else clean(name)
+            for g, name in merged(f.counts, minimum).items()
+        }
         for d, f in groups.items()
     }
     often: Counter[str] = Counter()
@@ -133,9 +136,7 @@ def coarser(cells: Mapping[tuple[str, ...], int], minimum: int) -> dict[tuple[st
         size: Counter[tuple[str, ...]] = Counter()
         for cell, n in cells.items():
             size[now[cell]] += n
-        now = {
-            cell: (*at[:place], OTHER, *at[place + 1 :]) if size[at] < minimum else at for cell, at in now.items()
-        }
+        now = {cell: (*at[:place], OTHER, *at[place + 1 :]) if size[at] < minimum else at for cell, at in now.items()}
     return now
 
 
@@ -215,7 +216,14 @@ class Counts:
 
     def _keep(self, which: str, rank: tuple[Any, ...], row: Facts) -> None:
         heap = self.clearest[which]
-        entry = (*rank, row["key"], tuple(row["moves"]), tuple(r[0] for r in row["reasons"]), tuple(row["advice"]), tuple(c[0] for c in row["canned"]))
+        entry = (
+            *rank,
+            row["key"],
+            tuple(row["moves"]),
+            tuple(r[0] for r in row["reasons"]),
+            tuple(row["advice"]),
+            tuple(c[0] for c in row["canned"]),
+        )
         if len(heap) < _CANDIDATES:
             heapq.heappush(heap, entry)
         elif entry > heap[0]:
@@ -252,7 +260,7 @@ class Counts:
             first = reasons[0] if reasons else moves[0]
             if macros & set(canned) or why[first] >= max(3, _CLEAREST // 3):
                 continue
-            found.append({"key": key, "moves": moves, "reasons": reasons, "advice": advice})
+            found.append({"key": key, "moves": list(moves), "reasons": list(reasons), "advice": list(advice)})
             macros |= set(canned)
             why[first] += 1
         return found[:_CLEAREST]
@@ -410,4 +418,3 @@ def _ordered(dimension: str, groups: Mapping[str, Tally]) -> list[str]:
         return (*tail, -groups[group].conversations, group)
 
     return sorted(groups, key=rank)
-

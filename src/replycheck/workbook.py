@@ -8,12 +8,20 @@ from __future__ import annotations
 import csv
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from replycheck.errors import UsageError
 from replycheck.summary import FORMULA
 from replycheck.tables import SHEET_ROWS
 
-_NUMBERS = {"conversation": int, "run": int, "probability": float, "kind_probability": float, "p_input": float, "p_request": float}
+_NUMBERS = {
+    "conversation": int,
+    "run": int,
+    "probability": float,
+    "kind_probability": float,
+    "p_input": float,
+    "p_request": float,
+}
 _WIDE = {"moves": 40, "reasons": 40, "advice": 60, "department": 24, "why_not_counted": 18, "key": 24}
 _WHEN = datetime(2000, 1, 1)
 """Instead of the time of writing, so that the same findings give the same bytes."""
@@ -52,13 +60,15 @@ def write_workbook(findings: Path, book: Path, *, sheet_rows: int = SHEET_ROWS) 
                     sheet.write_boolean(at, column, value == "true")
                 else:
                     # the quote keeps a spreadsheet that opens the CSV from working the cell out; here the cell's type does
-                    sheet.write_string(at, column, value[1:] if value[:1] == "'" and value[1:].startswith(FORMULA) else value)
+                    sheet.write_string(
+                        at, column, value[1:] if value[:1] == "'" and value[1:].startswith(FORMULA) else value
+                    )
             at += 1
         if sheet is None:
             _sheet(out, head, bold)
 
 
-def _sheet(out, head, bold):  # type: ignore[no-untyped-def]
+def _sheet(out: Any, head: list[str], bold: Any) -> Any:
     sheet = out.add_worksheet(f"findings {len(out.worksheets()) + 1}")
     for column, name in enumerate(head):
         sheet.set_column(column, column, _WIDE.get(name, 13))

@@ -21,11 +21,15 @@ _LISTED = 20
 
 
 def audit(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Exports, or folders of them; .gz and .zip too.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Exports, or folders of them; .gz and .zip too.")
+    ],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write; made if it is not there.")] = None,
     format: Annotated[str | None, typer.Option(help="Format of the files, if it is not what they look like.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="TOML file that says how to read an unknown format.")] = None,
-    staff: Annotated[list[str] | None, typer.Option(help="Name or address that is staff; may be given several times.")] = None,
+    staff: Annotated[
+        list[str] | None, typer.Option(help="Name or address that is staff; may be given several times.")
+    ] = None,
     with_text: Annotated[
         bool, typer.Option("--with-text", help="Also write the moments' texts, personal data replaced.")
     ] = False,
@@ -33,8 +37,12 @@ def audit(
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes.")] = 1,
     scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to judge on, such as tcp://host:8786.")] = None,
     compare: Annotated[Path | None, typer.Option(help="Folder of an earlier audit to set beside this one.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is understood of the files; judge nothing.")] = False,
-    resume: Annotated[bool, typer.Option("--resume/--fresh", help="Go on with an interrupted audit, or start anew.")] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what is understood of the files; judge nothing.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume/--fresh", help="Go on with an interrupted audit, or start anew.")
+    ] = True,
     model: Model = None,
 ) -> None:
     """Audit past chats: how often, where and when replies listened or pushed. Nobody's name is written."""
@@ -74,7 +82,14 @@ class _Bar:
 
     def __enter__(self) -> _Bar:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -97,7 +112,9 @@ class _Bar:
 
     def show(self, at: Progress) -> None:
         """Take over how far the audit is."""
-        self._progress.update(self._task, completed=at.earlier + at.conversations, total=at.expected, rate=f"{at.runs:,} replies")
+        self._progress.update(
+            self._task, completed=at.earlier + at.conversations, total=at.expected, rate=f"{at.runs:,} replies"
+        )
 
 
 def _understand(files: list[Path], format: str | None, mapping: Path | None, staff: list[str] | None) -> None:
