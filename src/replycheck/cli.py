@@ -19,6 +19,7 @@ from replycheck.commands.audit import audit
 from replycheck.commands.check import check
 from replycheck.commands.common import FINE, INTERRUPTED, MISUSE, OURS, report
 from replycheck.commands.corpus import corpus, evaluate, train
+from replycheck.commands.formats import formats
 from replycheck.commands.score import score
 from replycheck.errors import ReplycheckError
 
@@ -118,7 +119,7 @@ def _root(
     """Does a library's reply listen, or does it push services?"""
 
 
-for _command in (check, score, audit, train, evaluate, corpus):
+for _command in (check, score, audit, train, evaluate, corpus, formats):
     app.command()(_command)
 
 
