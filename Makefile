@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve train evaluate corpus bench clean
+.PHONY: help setup demo test check serve train evaluate corpus bench bench-audit soak clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -17,8 +17,9 @@ $(READY): pyproject.toml constraints.txt
 
 setup: $(READY) ## make .venv and install everything into it
 
-demo: $(READY) ## label the example drafts with the shipped model, with reasons and advice
+demo: $(READY) ## label the example drafts, with reasons and advice; audit the made-up library into build/demo-audit
 	$(BIN)/replycheck check --examples
+	$(BIN)/replycheck audit data/examples/transcripts --out build/demo-audit --with-text --fresh
 
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest
@@ -44,6 +45,13 @@ corpus: $(READY) ## check data/ and bring its counts and hard items up to date
 
 bench: $(READY) ## time one check, many checks and the start of the command line
 	$(BIN)/python tests/bench.py
+
+bench-audit: $(READY) ## time an audit of 10,000 made-up chats and of a tenth of them
+	$(BIN)/python tests/bench_audit.py
+
+soak: $(READY) ## kill audits half-way, processes and cluster workers too, and compare what the next try gives
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cluster]'
+	$(BIN)/python tests/soak_audit.py
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -21,6 +21,7 @@ from replycheck.conversation import Conversation, Message, Role, Unread
 from replycheck.errors import UnreadableInput, UsageError
 from replycheck.workbook import write_workbook
 
+write_report = report.write_report
 Start = Callable[..., dict[str, Any]]
 
 
@@ -32,6 +33,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
 
     def run(items: list[Any], out: str = "out", **more: Any) -> dict[str, Any]:
         monkeypatch.setattr(auditing, "_open", lambda *_: Library(items))
+        monkeypatch.setattr(report, "write_report", write_report)
         if not more.pop("report", False):
             monkeypatch.setattr(report, "write_report", lambda folder: (folder / "report.html").write_text("<p>"))
         options = more.pop("options", Options())

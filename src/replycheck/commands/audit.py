@@ -17,8 +17,6 @@ from replycheck.errors import UnreadableInput, UsageError
 if TYPE_CHECKING:
     from replycheck.auditing import Progress
 
-_LISTED = 20
-
 
 def audit(
     files: Annotated[
@@ -118,4 +116,11 @@ class _Bar:
 
 
 def _understand(files: list[Path], format: str | None, mapping: Path | None, staff: list[str] | None) -> None:
-    raise NotImplementedError
+    from replycheck.transcripts import understand
+
+    found = understand(files, format=format, mapping=mapping, staff=staff or ())
+    # whoever looks at a terminal must see who was taken for staff; a file or a pipe gets no names
+    for line in found.lines(names=sys.stdout.isatty()):
+        print(line)
+    if found.counts.unread:
+        raise typer.Exit(UNREADABLE)
