@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve train evaluate corpus bench bench-audit soak clean
+.PHONY: help setup demo test check serve train evaluate corpus bench bench-audit soak fuzz clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ bench-audit: $(READY) ## time an audit of 10,000 made-up chats and of a tenth of
 soak: $(READY) ## kill audits half-way, processes and cluster workers too, and compare what the next try gives
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cluster]'
 	$(BIN)/python tests/soak_audit.py
+
+fuzz: $(READY) ## damage the example exports and read them for a minute; longer: make fuzz SECONDS=3600
+	$(BIN)/python tests/fuzz_transcripts.py -max_total_time=$(or $(SECONDS),60)
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

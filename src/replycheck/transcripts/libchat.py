@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from replycheck.conversation import Role, Unread
+from replycheck.errors import UnreadableInput
 from replycheck.transcripts.dates import Dates
 from replycheck.transcripts.found import About, Found, Turn, put_together, seconds, tag_list, whole
 from replycheck.transcripts.lines import chat_lines
@@ -41,6 +42,8 @@ def read(file: File, wanted: Mapping) -> Iterator[Found | Unread]:
             yield row
         elif not names:
             names = [cell.strip().lstrip("\ufeff").casefold() for cell in row.cells]
+            if "transcript" not in names:
+                raise UnreadableInput("has no column Transcript")
         else:
             yield _chat(file.name, row, dict(zip(names, row.cells, strict=False)), answerers, dates, wanted)
 
@@ -71,9 +74,8 @@ def _chat(
     answerers += [cells["answerer"]] if cells.get("answerer", "").strip() else []
     department = cells.get("department", "").strip()
     visitors = [v for k in ("name", "patron name", "guest name", "visitor") if (v := cells.get(k, "").strip())]
-    line = row.line + sum(
-        v.count("\n") for k, v in cells.items() if list(cells).index(k) < list(cells).index("transcript")
-    )
+    before = row.cells[: list(cells).index("transcript")]
+    line = row.line + sum(cell.count("\n") for cell in before)
     turns, stray = chat_lines(
         cells.get("transcript", ""), first_line=line, started=started, known=[*answerers, department, *visitors]
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from replycheck.conversation import Role, Unread
+from replycheck.errors import UnreadableInput
 from replycheck.transcripts.dates import Dates, unix
 from replycheck.transcripts.found import About, Found, Turn, put_together
 from replycheck.transcripts.groups import complete
@@ -28,6 +29,8 @@ def detect(file: File) -> str | None:
 def read(file: File, wanted: Mapping) -> Iterator[Found | Unread]:
     """The conversations of a file, each when its last row has come."""
     names = [name.casefold() for name in header_of(file)]
+    if not set(names) >= _NEEDED:
+        raise UnreadableInput("has not the columns conversationID, fromJID and body")
     broken: list[Unread] = []
     place = names.index("conversationid")
 

@@ -65,7 +65,8 @@ class Reading:
         self.mapping: Mapping = load(mapping, staff)
         self.counts = Counts()
         self._seen: set[bytes] = set()
-        self._of_this_file: set[bytes] = set()
+        self._dated: dict[bytes, str] = {}
+        self._undated_here: set[bytes] = set()
 
     def conversations(self) -> Iterator[Conversation | Unread]:
         """Every conversation once, in order of files and within them; what can't be read as `Unread`."""
@@ -101,8 +102,8 @@ class Reading:
             for found in guarded(file, detected, self.mapping):
                 yield (file.name, detected), self._count(found, detected.name)
             self.counts.remarks += [(file.name, remark) for remark in file.remarks]
-            self._seen |= self._of_this_file
-            self._of_this_file = set()
+            self._seen |= self._undated_here
+            self._undated_here = set()
         whole = Detected("eml", "mail headers at the beginning", FORMATS["eml"].read)
         for found in mail.read_emls(mails, self.mapping):
             name = found.conversation.source if isinstance(found, Found) else found.file
@@ -134,17 +135,27 @@ class Reading:
     def _is_copy(self, found: Found, kind: str) -> bool:
         """Whether the same conversation came before: by the export's id, or by the same dated messages, or undated in another file."""
         conversation = found.conversation
-        keys = [_digest("id", kind, conversation.id)] if found.id_is_the_exports else []
         said = [x for m in conversation.messages for x in (m.role, m.text, str(m.time or ""))]
+        copy = False
+        if found.id_is_the_exports:
+            key = _digest("id", kind, conversation.id)
+            copy = key in self._seen
+            self._seen.add(key)
         if any(m.time for m in conversation.messages):
-            keys.append(_digest("said", str(conversation.started or ""), *said))
-        copy = any(k in self._seen or k in self._of_this_file for k in keys)
-        if not keys and sum(len(m.text) for m in conversation.messages) >= LEAST_TEXT:
-            # undated and without an id: the same words twice in one file are two patrons, in two files one export twice
-            keys.append(_digest("undated", *said))
-            copy = keys[0] in self._seen
-        self._of_this_file.update(keys)
-        return copy
+            key = _digest("said", str(conversation.started or ""), *said)
+            identified_by = kind if found.id_is_the_exports else ""
+            first = self._dated.get(key)
+            self._dated.setdefault(key, identified_by)
+            # two ids of one system are two conversations, even where all that was said is the same
+            return copy or (first is not None and (first != identified_by or not identified_by))
+        if found.id_is_the_exports:
+            return copy
+        if sum(len(m.text) for m in conversation.messages) < LEAST_TEXT:
+            return False
+        # undated and without an id: the same words twice in one file are two patrons, in two files one export twice
+        key = _digest("undated", *said)
+        self._undated_here.add(key)
+        return key in self._seen
 
 
 def _digest(*parts: str) -> bytes:

@@ -9,13 +9,15 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from replycheck.conversation import Unread
 from replycheck.transcripts.sources import File
 
 WRAPPERS = ("chats", "tickets", "conversations", "results", "transcripts", "data", "docs")
 """Keys under which exports keep their list of records."""
+OUTLINED, DEEPEST = 12, 200
+"""Levels of keys that a format is detected from, and that a record may have."""
 MAX_LINE = 2**26
 """Longest line of JSON lines, in characters."""
 
@@ -31,23 +33,35 @@ class Record:
 
 def outline(file: File) -> frozenset[str]:
     """Paths of keys in the beginning of a file ("history.item.msg"), without what only wraps the records."""
+    paths = _paths(file)
+    wrap = _wrapper(paths)
+    return frozenset(p.removeprefix(wrap).removeprefix(".") for p in paths)
+
+
+def _paths(file: File) -> set[str]:
+    """Paths of every value in the beginning of a file, down to a depth that exports have."""
     import ijson
 
-    if not file.head.lstrip("\ufeff \n\t").startswith(("{", "[")):
-        return frozenset()
     found: set[str] = set()
+    if not file.head.lstrip("\ufeff \n\t").startswith(("{", "[")):
+        return found
+    stack: list[str] = []
+    raw = io.BytesIO(file.head.lstrip("\ufeff \n\t").encode("utf-8", errors="replace"))
     try:
-        for prefix, event, _ in ijson.parse(io.BytesIO(_bytes(file)), multiple_values=True):
-            if event not in ("end_map", "end_array", "map_key") and len(found) < 5_000 and len(prefix) < 300:
-                found.add(prefix)
+        for event, value in ijson.basic_parse(raw, multiple_values=True):
+            if event == "map_key":
+                stack[-1] = str(value)[:100]
+            elif event in ("end_map", "end_array"):
+                stack.pop()
+            else:
+                found.add(".".join(stack))
+                if event in ("start_map", "start_array"):
+                    stack.append("item")
+            if len(stack) > OUTLINED or len(found) > 5_000:
+                break
     except (ijson.JSONError, ValueError, OverflowError):
         pass  # cut off where the beginning ends
-    wrap = _wrapper(found)
-    return frozenset(p.removeprefix(wrap).removeprefix(".") for p in found)
-
-
-def _bytes(file: File) -> bytes:
-    return file.head.lstrip("\ufeff").encode("utf-8", errors="replace")
+    return found
 
 
 def _wrapper(paths: set[str]) -> str:
@@ -96,32 +110,42 @@ def _document(file: File) -> Iterator[Record | Unread]:
     import ijson
 
     number = 0
+    wrap = _wrapper(_paths(file))
     with file.bytes() as raw:
-        head = file.head.lstrip("\ufeff \n\t")
-        prefix = "item" if head.startswith("[") else _wrapper_of(file)
         if file.head.startswith("\ufeff"):
             raw.read(len("\ufeff".encode()))
         try:
-            for value in ijson.items(raw, prefix, use_float=True, multiple_values=True):
+            for value in _values(raw, wrap.split(".") if wrap else []):
                 number += 1
                 yield _record(file.name, number, None, value)
-        except (ijson.JSONError, OverflowError, RecursionError) as problem:
-            cut = "ends" if "premature" in str(problem) or "Incomplete" in type(problem).__name__ else "is no JSON"
+        except (ijson.JSONError, ValueError, OverflowError) as problem:
+            cut = "ends" if "ncomplete" in type(problem).__name__ else "is no JSON"
             yield Unread(file.name, None, f"{cut} behind record {number}: cut off, or damaged there")
 
 
-def _wrapper_of(file: File) -> str:
+def _values(raw: BinaryIO, wrap: list[str]) -> Iterator[Any]:
+    """The values that stand under the keys of `wrap`, each when it is complete; ValueError if one is nested too deeply."""
     import ijson
+    from ijson.common import ObjectBuilder
 
-    found: set[str] = set()
-    try:
-        for prefix, _, _ in ijson.parse(io.BytesIO(_bytes(file)), multiple_values=True):
-            found.add(prefix)
-            if len(found) > 5_000:
-                break
-    except (ijson.JSONError, ValueError, OverflowError):
-        pass
-    return _wrapper(found - {"item"})
+    stack: list[str] = []
+    builder: Any = None
+    for event, value in ijson.basic_parse(raw, use_float=True, multiple_values=True):
+        if event in ("end_map", "end_array"):
+            stack.pop()
+        if builder is None and event not in ("map_key", "end_map", "end_array") and stack == wrap:
+            builder = ObjectBuilder()
+        if builder is not None:
+            builder.event(event, value)
+        if event == "map_key":
+            stack[-1] = value
+        elif event in ("start_map", "start_array"):
+            stack.append("item")
+            if len(stack) > DEEPEST:
+                raise ValueError("nested too deeply")
+        elif builder is not None and stack == wrap:
+            yield builder.value
+            builder = None
 
 
 def _record(name: str, number: int, line: int | None, value: Any) -> Record | Unread:

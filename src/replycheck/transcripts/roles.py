@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from replycheck.conversation import Role
@@ -95,6 +96,11 @@ def by_name(name: str, wanted: Wanted | None = None) -> Decision | None:
             return Decision(Role.STAFF, "named as staff")
         if wanted.is_patron(name):
             return Decision(Role.PATRON, "named as a patron")
+    return _by_word(name)
+
+
+@lru_cache(maxsize=4096)
+def _by_word(name: str) -> Decision | None:
     if not name or len(name) > 100:
         return None
     if _SYSTEM.fullmatch(name):

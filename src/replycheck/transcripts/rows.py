@@ -107,6 +107,8 @@ def _separated(name: str, text: TextIO, separator: str) -> Iterator[Row | Unread
         try:
             cells = next(reader)
             broken = "ends inside quotation marks: cut off, or one too many or too few" if lines.ended else ""
+            if not broken and shape and len(lines.row) > 1 and _holds_a_row(lines.row, separator, shape, width):
+                broken = "a quotation mark that does not close: another row begins inside a cell"
         except StopIteration:
             return
         except csv.Error:
@@ -131,6 +133,8 @@ def _separated(name: str, text: TextIO, separator: str) -> Iterator[Row | Unread
         if restarts > MAX_RESTARTS:
             yield Unread(name, line, f"given up after {MAX_RESTARTS} broken rows")
             return
+        if width and lines.row:
+            shape = shape or _shape(lines.row[0].partition(separator)[0].strip('"'))
         lines.again_behind_the_first()
         line += 1 + _skip_to_a_row(lines, separator, shape)
         reader = csv.reader(lines, delimiter=separator)
@@ -138,6 +142,14 @@ def _separated(name: str, text: TextIO, separator: str) -> Iterator[Row | Unread
 
 def _shape(cell: str) -> str:
     return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "0", cell.strip()))
+
+
+def _holds_a_row(row: list[str], separator: str, shape: str, width: int) -> bool:
+    """Whether a line inside a cell looks like a whole row's beginning, for tables wide enough to tell."""
+    return width > 3 and any(
+        line.count(separator) >= width - 1 and _shape(line.partition(separator)[0].strip(' "')) == shape
+        for line in row[1:]
+    )
 
 
 def _skip_to_a_row(lines: _Lines, separator: str, shape: str) -> int:

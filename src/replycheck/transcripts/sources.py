@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 from replycheck.conversation import Unread
 from replycheck.errors import UnreadableInput
@@ -179,7 +179,7 @@ def _expand_zip(name: str, opener: Opener, path: Path, depth: int, encoding: str
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Opener:
-    return lambda: io.BufferedReader(archive.open(info))
+    return lambda: cast(BinaryIO, archive.open(info))
 
 
 def _in_memory(raw: BinaryIO) -> io.BytesIO:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from replycheck.conversation import Role, Unread
+from replycheck.errors import UnreadableInput
 from replycheck.transcripts.dates import Dates, unix
 from replycheck.transcripts.found import About, Found, Turn, put_together, seconds, tag_list, whole
 from replycheck.transcripts.groups import complete
@@ -64,6 +65,14 @@ def _places(file: File) -> Places:
     return {what: folded[c] for what, called in _CALLED.items() if (c := next((c for c in called if c in folded), ""))}
 
 
+def _needed(file: File, *columns: str) -> Places:
+    """The same; UnreadableInput if one of these columns is not there."""
+    places = _places(file)
+    if missing := [c for c in columns if c not in places]:
+        raise UnreadableInput(f"has no column {missing[0]}, by this or a like name")
+    return places
+
+
 def _names(file: File) -> list[str]:
     if file.head.lstrip("\ufeff \n\t").startswith("{") and not file.is_workbook:
         return sorted(p for p in outline(file) if p and "." not in p)
@@ -99,12 +108,12 @@ def detect_mapped(file: File, wanted: Mapping) -> str | None:
 
 def read_replies(file: File, wanted: Mapping) -> Iterator[Found | Unread]:
     """A conversation a row."""
-    yield from _by_row(file, _places(file), wanted)
+    yield from _by_row(file, _needed(file, "reply"), wanted)
 
 
 def read_messages(file: File, wanted: Mapping) -> Iterator[Found | Unread]:
     """The conversations of a table with a message a row, each when its last row has come."""
-    yield from _by_conversation(file, _places(file), wanted)
+    yield from _by_conversation(file, _needed(file, "conversation", "text"), wanted)
 
 
 def read_mapped(file: File, wanted: Mapping) -> Iterator[Found | Unread]:
