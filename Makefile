@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve train evaluate corpus bench bench-audit soak fuzz clean
+.PHONY: help setup demo test check serve train evaluate corpus bench bench-audit soak fuzz privacy simulate clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,6 +55,12 @@ soak: $(READY) ## kill audits half-way, processes and cluster workers too, and c
 
 fuzz: $(READY) ## damage the example exports and read them for a minute; longer: make fuzz SECONDS=3600
 	$(BIN)/python tests/fuzz_transcripts.py -max_total_time=$(or $(SECONDS),60)
+
+privacy: $(READY) ## measure de-identification on its written lines and keep the record that reports quote
+	$(BIN)/replycheck evaluate-privacy --write
+
+simulate: $(READY) ## simulate 2,000 libraries: does the interval of audit-estimate hold the truth in 95 % of them?
+	$(BIN)/python tests/simulate_estimate.py
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

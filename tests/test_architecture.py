@@ -19,6 +19,7 @@ LAYERS = [
     {"checker", "advice"},
     {"corpus", "tables", "spacy_component", "transcripts"},
     {"privacy", "estimate"},
+    {"judging"},
     {"runs", "tally"},
     {"findings", "journal", "plots"},
     {"summary", "position"},

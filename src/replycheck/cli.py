@@ -20,6 +20,8 @@ from replycheck.commands.check import check
 from replycheck.commands.common import FINE, INTERRUPTED, MISUSE, OURS, report
 from replycheck.commands.corpus import corpus, evaluate, train
 from replycheck.commands.formats import formats
+from replycheck.commands.estimate import audit_estimate, audit_sample
+from replycheck.commands.privacy import evaluate_privacy
 from replycheck.commands.score import score
 from replycheck.errors import ReplycheckError
 
@@ -119,7 +121,18 @@ def _root(
     """Does a library's reply listen, or does it push services?"""
 
 
-for _command in (check, score, audit, train, evaluate, corpus, formats):
+for _command in (
+    check,
+    score,
+    audit,
+    audit_sample,
+    audit_estimate,
+    formats,
+    train,
+    evaluate,
+    corpus,
+    evaluate_privacy,
+):
     app.command()(_command)
 
 
