@@ -40,7 +40,18 @@ def write_year(path: Path, chats: int, seed: int = 0) -> None:
     desks = ["Main desk", "Law", "Media", "Health", "Archives"]
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["Chat ID", "Timestamp", "Answerer", "Department", "Tags", "Wait Time (seconds)", "Rating (0-4)", "Transcript"])
+        table.writerow(
+            [
+                "Chat ID",
+                "Timestamp",
+                "Answerer",
+                "Department",
+                "Tags",
+                "Wait Time (seconds)",
+                "Rating (0-4)",
+                "Transcript",
+            ]
+        )
         for i in range(chats):
             at = datetime(2025, 1, 1, 8) + timedelta(minutes=rng.randrange(365 * 24 * 60))
             messages = list(rng.choice(talks))
@@ -51,7 +62,18 @@ def write_year(path: Path, chats: int, seed: int = 0) -> None:
                 who = "Patron" if m.role is Role.PATRON else "Robin Vale"
                 text = " ".join(m.text.split())
                 lines.append(f"{at + timedelta(seconds=40 * n):%H:%M:%S} - {who} : {text}")
-            table.writerow([i + 1, f"{at:%Y-%m-%d %H:%M:%S}", "Robin Vale", rng.choice(desks), rng.choice(["", "printing", "e-books,access"]), rng.randrange(200), rng.choice(["", 0, 3, 4]), "\n".join(lines)])
+            table.writerow(
+                [
+                    i + 1,
+                    f"{at:%Y-%m-%d %H:%M:%S}",
+                    "Robin Vale",
+                    rng.choice(desks),
+                    rng.choice(["", "printing", "e-books,access"]),
+                    rng.randrange(200),
+                    rng.choice(["", 0, 3, 4]),
+                    "\n".join(lines),
+                ]
+            )
 
 
 def one(path: Path, out: Path, jobs: int, scheduler: str | None) -> dict[str, float]:
@@ -87,7 +109,8 @@ def main() -> None:
             found = json.loads(said.splitlines()[-1])
             print(
                 f"{chats:,} chats, {found['replies']:,} replies: {found['seconds']:.1f} s, {found['replies'] / found['seconds']:,.0f} replies a second, "
-                f"main process at most {found['peak']:.0f} MiB" + (f", {found['seconds'] / before:.1f} times the time of a tenth" if before else ""),
+                f"main process at most {found['peak']:.0f} MiB"
+                + (f", {found['seconds'] / before:.1f} times the time of a tenth" if before else ""),
                 flush=True,
             )
             before = found["seconds"]

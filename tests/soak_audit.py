@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from bench_audit import write_year
 
+from bench_audit import write_year
 from replycheck.auditing import OUTPUTS
 
 CHATS = 4_000
-PORT = 8797
+PORTS = iter(range(8797, 8897))
 CALL = [sys.executable, "-m", "replycheck.cli", "audit"]
 
 
@@ -54,21 +54,22 @@ def same(out: Path, whole: Path) -> str:
 
 
 @contextmanager
-def cluster(workers: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """A Dask scheduler and workers of one thread each."""
+def cluster(workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """The address of a Dask scheduler, and its workers of one thread each."""
+    port = next(PORTS)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     start = [sys.executable, "-m", "dask"]
-    scheduler = subprocess.Popen([*start, "scheduler", "--port", str(PORT), "--no-dashboard"], **quiet)  # type: ignore[call-overload]
+    scheduler = subprocess.Popen([*start, "scheduler", "--port", str(port), "--no-dashboard"], **quiet)  # type: ignore[call-overload]
     time.sleep(5)
     running = [
         subprocess.Popen(  # type: ignore[call-overload]
-            [*start, "worker", f"tcp://127.0.0.1:{PORT}", "--nthreads", "1", "--no-dashboard", "--no-nanny"], **quiet
+            [*start, "worker", f"tcp://127.0.0.1:{port}", "--nthreads", "1", "--no-dashboard", "--no-nanny"], **quiet
         )
         for _ in range(workers)
     ]
     time.sleep(8)
     try:
-        yield running
+        yield f"tcp://127.0.0.1:{port}", running
     finally:
         for process in [*running, scheduler]:
             process.kill()
@@ -112,16 +113,20 @@ def main() -> None:
 
         for workers, kill in ((2, True), (1, False), (2, False)):
             out = here / f"cluster-{workers}-{kill}"
-            with cluster(workers) as running:
+            with cluster(workers) as (address, running):
                 begin = time.perf_counter()
-                process = audit(path, out, "--scheduler", f"tcp://127.0.0.1:{PORT}")
+                process = audit(path, out, "--scheduler", address)
                 if kill:
                     wait_for_parts(out, 4)
                     running[0].kill()
                 if process.wait():
                     raise SystemExit("the audit on the cluster failed")
                 seconds = time.perf_counter() - begin
-            print(f"{workers} Dask workers{', one killed' if kill else ''}: {seconds:.1f} s,", same(out, whole), flush=True)
+            print(
+                f"{workers} Dask workers{', one killed' if kill else ''}: {seconds:.1f} s,",
+                same(out, whole),
+                flush=True,
+            )
 
 
 def kill_tree_child(process: subprocess.Popen[bytes]) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from chats import MACRO, OPENING, PATRONS, STAFF, Library, export, library
 from replycheck import auditing, journal, report
@@ -355,3 +357,31 @@ def test_places_that_cannot_be_written_or_read(start: Start, tmp_path: Path) -> 
         write_audit([tmp_path / "nothing"], tmp_path / "x", Options())
     with pytest.raises(UsageError, match="lies in"):
         write_audit([tmp_path], tmp_path / "x", Options())
+
+
+_NAME = st.text(st.characters(categories=["Lu", "Ll", "Nd"]), min_size=6, max_size=12)
+
+
+@given(names=st.lists(_NAME, min_size=3, max_size=3, unique=True), number=st.integers(10**8, 10**9))
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_string_of_the_metadata_is_in_any_output(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], number: int
+) -> None:
+    patron, staff, mail = f"Qx{names[0]}", f"Qy{names[1]}", f"Qz{names[2]}@example.org"
+    who = {PATRONS[0]: patron, PATRONS[1]: mail, PATRONS[2]: patron, STAFF[0]: staff, STAFF[1]: staff, STAFF[2]: staff}
+    items = [
+        replace(
+            c,
+            id=f"Qi{number}",
+            messages=tuple(replace(m, speaker=who.get(m.speaker or "", m.speaker)) for m in c.messages),
+            names=frozenset({patron, staff, mail}),
+            tags=(*c.tags, f"for {staff}"),
+            channel=mail,
+            department=f"{patron} room" if n % 2 else c.department,
+        )
+        for n, c in enumerate(library(24))
+    ]
+    start(items, resume=False, options=Options(min_group=2))
+    written = every_byte(tmp_path / "out").decode("utf-8", "replace").casefold()
+    # what is ours may not be taken for theirs
+    assert not [s for s in (patron, staff, mail, f"Qi{number}") if s.casefold() in written]

@@ -21,6 +21,7 @@ from replycheck.errors import UsageError
 from replycheck.findings import Judged, Task, digest, judge
 from replycheck.journal import Journal, files_of, fingerprints
 from replycheck.position import Position
+from replycheck.report import ESTIMATE, SUMMARY
 from replycheck.runs import runs
 from replycheck.summary import Canned, summarise, survey, write_findings
 from replycheck.tally import HEADS, difference
@@ -31,13 +32,7 @@ if TYPE_CHECKING:
     from replycheck.transcripts import Reading
 
 FORMAT, FORMAT_VERSION = "replycheck-audit", 1
-FINDINGS, WORKBOOK, SUMMARY, REPORT, MOMENTS = (
-    "findings.csv",
-    "findings.xlsx",
-    "summary.json",
-    "report.html",
-    "moments.jsonl",
-)
+FINDINGS, WORKBOOK, REPORT, MOMENTS = "findings.csv", "findings.xlsx", "report.html", "moments.jsonl"
 OUTPUTS = (FINDINGS, WORKBOOK, MOMENTS, REPORT, SUMMARY)
 """Files of an audit; the summary comes last, so that where it is everything is."""
 _CHUNK_MESSAGES, _CHUNK_CHARS = 3_000, 2_000_000
@@ -167,10 +162,14 @@ def write_audit(
         summary["read"]["remarks"] = [
             {"file": clean(Path(f).name), "why": clean(why)} for f, why in chunks.reading.counts.remarks
         ]
+        _sensitivity(summary["headlines"], task)
+        summary["deidentifier"] = _deidentifier()
         if earlier:
             summary["earlier"] = _earlier(earlier, summary)
         (final / SUMMARY).write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         write_report(final)
+        # what a person judged was drawn from other findings
+        (out / ESTIMATE).unlink(missing_ok=True)
         for name in OUTPUTS:
             if (final / name).exists():
                 (final / name).replace(out / name)
@@ -280,7 +279,7 @@ def _judge_all(
                 yield delayed(judge)(task, first, chunk)
 
     done = judged = 0
-    with _workers(jobs, scheduler) as n:
+    with _killed(journal), _workers(jobs, scheduler) as n:
         results: Iterator[Judged] = Parallel(n_jobs=n, return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")(
             calls()
         )
@@ -293,6 +292,19 @@ def _judge_all(
     if chunks.failure:
         raise chunks.failure
     return chunks
+
+
+@contextmanager
+def _killed(journal: Journal) -> Iterator[None]:
+    from concurrent.futures.process import BrokenProcessPool
+
+    try:
+        yield
+    except BrokenProcessPool:
+        raise UsageError(
+            f"{journal.folder.parent}: a judging process was killed, perhaps for want of memory; "
+            "what is finished is kept, and the same command goes on from there"
+        ) from None
 
 
 @contextmanager
@@ -309,7 +321,7 @@ def _workers(jobs: int, scheduler: str | None) -> Iterator[int]:
     except ImportError:
         raise UsageError("--scheduler needs the extra: pip install 'replycheck[cluster]'") from None
     try:
-        client = Client(scheduler, timeout=10)
+        client = Client(scheduler, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError):
         raise UsageError(f"{scheduler}: no Dask scheduler answers there") from None
     with client, parallel_config(backend="dask", wait_for_workers_timeout=30):
@@ -352,6 +364,39 @@ def _sentences(found: Sequence[Canned], paths: Sequence[Path], options: Options,
     return [
         {"text": texts[c.digest], "conversations": c.conversations, "runs": c.runs} for c in found if c.digest in texts
     ]
+
+
+def _sensitivity(headlines: dict[str, Any], task: Task) -> None:
+    """Put beside each headline the range of true shares at the error rates of the model's record; null if it has none."""
+    from replycheck.bundle import EVALUATION
+    from replycheck.estimate import error_rates, sensitivity_range
+
+    record = Path(task.model) / EVALUATION
+    rates = error_rates(json.loads(record.read_text(encoding="utf-8"))) if record.exists() else []
+    for share in headlines.values():
+        if share:
+            found = sensitivity_range(share["pushed"], share["runs"], rates)
+            share["sensitivity"] = [round(x, 4) for x in found] if found else None
+
+
+_RECALL = {
+    "patterned": "numbers, addresses and the like",
+    "known name": "names that the export knows",
+    "other name": "other names",
+}
+"""Kinds of the de-identifier's record that a report quotes."""
+
+
+def _deidentifier() -> dict[str, Any]:
+    """What the de-identifier finds of the test half of its written lines, from the record that ships."""
+    from replycheck.settings import shipped
+
+    test = json.loads((shipped("data") / "privacy" / "recall.json").read_text(encoding="utf-8"))["test"]
+    return {
+        "lines": test["lines"],
+        "recall": {words: test["recall"][kind]["share"] for kind, words in _RECALL.items()},
+        "others": test["other_words"]["share"],
+    }
 
 
 def _earlier(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from replycheck.commands.audit import audit
 from replycheck.commands.check import check
 from replycheck.commands.common import FINE, INTERRUPTED, MISUSE, OURS, report
 from replycheck.commands.corpus import corpus, evaluate, train
-from replycheck.commands.formats import formats
 from replycheck.commands.estimate import audit_estimate, audit_sample
+from replycheck.commands.formats import formats
 from replycheck.commands.privacy import evaluate_privacy
 from replycheck.commands.score import score
 from replycheck.errors import ReplycheckError

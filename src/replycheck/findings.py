@@ -160,7 +160,7 @@ def _line(task: Task, number: int, conversation: Conversation, own: list[Run], v
         "conversation": number,
         "month": started.strftime("%Y-%m") if started else None,
         "band": f"{started.hour // 4 * 4:02d}-{started.hour // 4 * 4 + 4:02d}" if started else None,
-        "department": _without_names(conversation, conversation.department),
+        "department": _without_names(conversation, conversation.department, may_answer=True),
         "channel": _without_names(conversation, conversation.channel),
         "tags": sorted({t for tag in conversation.tags if (t := _without_names(conversation, tag))}),
         "rating": conversation.rating,
@@ -236,15 +236,15 @@ def _opening(task: Task, own: list[Run], rows: list[dict[str, Any]]) -> str | No
     return digest(task, first) if _GREETS.match(first) and set(sentences) <= _WELCOMES else None
 
 
-def _without_names(conversation: Conversation, value: str | None) -> str | None:
-    """What a conversation is grouped by, unless a person is named in it. A department that answers under its own name is
-    among the names too."""
+def _without_names(conversation: Conversation, value: str | None, *, may_answer: bool = False) -> str | None:
+    """What a conversation is grouped by, unless a person is named in it. A department that may answer under its own name is
+    among the names then."""
     if not value or not value.strip():
         return None
     plain = f" {' '.join(_WORDS.findall(value.casefold()))} "
     for name in conversation.names:
         words = f" {' '.join(_WORDS.findall(name.casefold()))} "
-        if words.strip() and words in plain and words != plain:
+        if words.strip() and words in plain and not (may_answer and words == plain):
             return "[name]"
     return " ".join(value.split())
 

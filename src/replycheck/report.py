@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from replycheck import plots
 from replycheck.codebook import MOVES, QUESTIONS, UNSURE_REASONS, Move, Side, UnsureReason
 from replycheck.errors import UsageError
 from replycheck.runs import APART, Apart
 from replycheck.tables import replacing
+
+if TYPE_CHECKING:
+    from replycheck.estimate import Estimate
 
 TITLES = {
     "department": "By department",
@@ -30,10 +33,27 @@ TITLES = {
 _MOST_GROUPS = 15
 
 
+SUMMARY = "summary.json"
+ESTIMATE = "estimate.json"
+"""Of an audit's folder: what followed from the sheet that a person has checked."""
+
+
+def write_estimate(folder: Path, found: Mapping[str, Estimate | None]) -> None:
+    """Keep the estimates beside the audit, and put them at the head of its report."""
+    headlines = [
+        {"title": title, "share": e.share, "low": e.interval[0], "high": e.interval[1], "judged": e.judged}
+        for title, e in found.items()
+        if e is not None
+    ]
+    with replacing(folder / ESTIMATE) as new:
+        new.write_text(json.dumps({"headlines": headlines}, indent=1) + "\n", encoding="utf-8")
+    write_report(folder)
+
+
 def write_report(folder: Path) -> None:
     """Write `report.html` from the other files of an audit's folder."""
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    estimate = folder / "estimate.json"
+    summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    estimate = folder / ESTIMATE
     checked = json.loads(estimate.read_text(encoding="utf-8")) if estimate.exists() else None
     page = render(summary, _moments(folder / "moments.jsonl", summary["clearest"]), checked)
     with replacing(folder / "report.html") as new:
