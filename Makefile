@@ -19,7 +19,7 @@ setup: $(READY) ## make .venv and install everything into it
 
 demo: $(READY) ## label the example drafts, with reasons and advice; audit the made-up library into build/demo-audit
 	$(BIN)/replycheck check --examples
-	$(BIN)/replycheck audit data/examples/transcripts --out build/demo-audit --with-text --fresh
+	$(BIN)/replycheck audit data/examples/transcripts --out build/demo-audit --with-text --min-group 3 --fresh
 
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest
