@@ -5,20 +5,21 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve encoder train evaluate corpus bench fuzz privacy simulate clean
+.PHONY: help setup demo test check serve encoder train evaluate corpus bench fuzz privacy simulate bench-audit soak clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[api,parquet,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[api,parquet,audit,dev]'
 	@touch $(READY)
 
 setup: $(READY) ## make .venv and install everything into it
 
-demo: $(READY) ## label the example drafts with the shipped model, with reasons and advice
+demo: $(READY) ## label the example drafts, with reasons and advice; audit the made-up library into build/demo-audit
 	$(BIN)/replycheck check --examples
+	$(BIN)/replycheck audit data/examples/transcripts --out build/demo-audit --with-text --min-group 3 --fresh
 
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest
@@ -53,6 +54,14 @@ bench: $(READY) ## time one check, many checks and the start of the command line
 
 fuzz: $(READY) ## damage the example exports and read them for a minute; longer: make fuzz SECONDS=3600
 	$(BIN)/python tests/fuzz_transcripts.py -max_total_time=$(or $(SECONDS),60)
+
+bench-audit: $(READY) ## time an audit of 10,000 made-up chats and of a tenth of them
+	$(BIN)/python tests/bench_audit.py
+
+soak: $(READY) ## kill audits half-way, processes and cluster workers too, and compare what the next try gives
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cluster]'
+	$(BIN)/python tests/soak_audit.py
+
 privacy: $(READY) ## measure de-identification on its written lines and keep the record that reports quote
 	$(BIN)/replycheck evaluate-privacy --write
 

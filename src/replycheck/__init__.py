@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "load": "checker",
+    "audit": "auditing",
     "Checker": "checker",
     "Reply": "reply",
     "Sentence": "reply",
@@ -31,6 +32,7 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
+    from replycheck.auditing import audit as audit
     from replycheck.checker import Checker as Checker
     from replycheck.checker import load as load
     from replycheck.codebook import Label as Label

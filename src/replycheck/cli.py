@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from replycheck.commands.audit import audit
 from replycheck.commands.check import check
 from replycheck.commands.common import FINE, INTERRUPTED, MISUSE, OURS, report
 from replycheck.commands.corpus import corpus, evaluate, finetune, train
@@ -130,6 +131,7 @@ for _command in (
     formats,
     audit_sample,
     audit_estimate,
+    audit,
     evaluate_privacy,
 ):
     app.command()(_command)

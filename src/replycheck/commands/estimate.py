@@ -43,10 +43,13 @@ def audit_estimate(
     """The share of runs that push, from the judged moments, with its 95 % interval; needs no transcripts."""
     from replycheck.estimate import estimate_by_kind
     from replycheck.judging import read_findings, read_judged
+    from replycheck.report import SUMMARY, write_estimate
 
     findings = read_findings(folder)
     judged = read_judged(sheet, findings)
     found = estimate_by_kind(findings.probability, findings.kind, judged.rows, judged.pushes)
+    if (folder / SUMMARY).exists():
+        write_estimate(folder, found)
     if as_json:
         import json
         from dataclasses import asdict
