@@ -12,11 +12,12 @@ import pytest
 SRC = Path(__file__).resolve().parent.parent / "src" / "replycheck"
 LAYERS = [
     {"codebook", "reply", "conversation", "errors"},
-    {"settings", "text", "lexicon"},
+    {"settings", "text", "lexicon", "markup", "offsets"},
     {"features"},
     {"referral", "classifier"},
     {"bundle"},
-    {"checker", "advice"},
+    {"checker", "advice", "drafts"},
+    {"findings"},
     {"corpus", "tables", "spacy_component"},
     {"training"},
     {"evaluation"},
