@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve train evaluate corpus bench clean
+.PHONY: help setup demo test check serve train evaluate corpus bench bench-http soak fuzz openapi clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,6 +44,12 @@ corpus: $(READY) ## check data/ and bring its counts and hard items up to date
 
 bench: $(READY) ## time one check, many checks and the start of the command line
 	$(BIN)/python tests/bench.py
+
+bench-http: $(READY) ## time the service beside an empty endpoint, one worker and two
+	$(BIN)/python tests/bench_http.py
+
+soak: $(READY) ## 30 minutes at 80 % of capacity: errors and memory
+	$(BIN)/python tests/bench_http.py --soak 30
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
