@@ -51,5 +51,13 @@ bench-http: $(READY) ## time the service beside an empty endpoint, one worker an
 soak: $(READY) ## 30 minutes at 80 % of capacity: errors and memory
 	$(BIN)/python tests/bench_http.py --soak 30
 
+fuzz: $(READY) ## 100,000 broken and half-broken bodies to /v2/check: none may be answered with a fault of ours
+	$(BIN)/python tests/fuzz_languagetool.py 100000
+
+openapi: $(READY) ## hold the service to its OpenAPI document (schemathesis), and call it with a client made from it
+	$(PYTHON) -m venv $(VENV)-openapi
+	$(VENV)-openapi/bin/python -m pip install --quiet --disable-pip-version-check schemathesis openapi-python-client
+	BIN=$(BIN) TOOLS=$(VENV)-openapi/bin bash tests/openapi.sh
+
 clean: ## remove .venv and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-openapi .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -38,10 +38,6 @@ def client(checker: Checker) -> Iterator[TestClient]:
         yield it
 
 
-def units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
-
-
 def spans(text: str, answer: Any) -> list[str]:
     raw = text.encode("utf-16-le")
     return [raw[2 * m["offset"] : 2 * (m["offset"] + m["length"])].decode("utf-16-le") for m in answer["matches"]]
@@ -232,7 +228,10 @@ def behind(checker: Checker, address: str) -> TestClient:
 def test_both_sets_of_findings(checker: Checker) -> None:
     spelling = {"message": "Spelling", "offset": 0, "length": 2, "rule": {"id": "SPELL"}}
     language = {"name": "English", "code": "en-US", "detectedLanguage": {}}
-    with upstream({"matches": [spelling], "language": language, "sentenceRanges": [[0, 5]]}) as (address, told), behind(checker, address) as client:
+    with (
+        upstream({"matches": [spelling], "language": language, "sentenceRanges": [[0, 5]]}) as (address, told),
+        behind(checker, address) as client,
+    ):
         answer = ask(client, text=TEXT, apiKey="ours", preferredVariants="en-GB")
     assert [m["rule"]["id"] for m in answer["matches"]] == ["SPELL", "REPLYCHECK_REDIRECTS"]
     assert answer["language"] == language
@@ -277,5 +276,8 @@ def test_no_text_is_sent_on_unless_told(checker: Checker) -> None:
 
 def test_its_languages_too(checker: Checker) -> None:
     german = {"name": "German", "code": "de", "longCode": "de-DE"}
-    with upstream([german, {"name": "English", "code": "en", "longCode": "en"}]) as (address, _), behind(checker, address) as client:
+    with (
+        upstream([german, {"name": "English", "code": "en", "longCode": "en"}]) as (address, _),
+        behind(checker, address) as client,
+    ):
         assert client.get("/v2/languages").json()[-1] == german
