@@ -17,7 +17,7 @@ LAYERS = [
     {"referral", "classifier"},
     {"bundle"},
     {"checker", "advice", "drafts"},
-    {"findings"},
+    {"underlining"},
     {"corpus", "tables", "spacy_component"},
     {"training"},
     {"evaluation"},
