@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve encoder train evaluate corpus bench fuzz privacy simulate bench-audit soak clean
+.PHONY: help setup demo test check serve encoder train evaluate corpus bench fuzz privacy simulate bench-audit soak bench-http openapi clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -52,15 +52,17 @@ corpus: $(READY) ## check data/ and bring its counts and hard items up to date
 bench: $(READY) ## time one check, many checks and the start of the command line
 	$(BIN)/python tests/bench.py
 
-fuzz: $(READY) ## damage the example exports and read them for a minute; longer: make fuzz SECONDS=3600
+fuzz: $(READY) ## damaged exports for a minute (longer: SECONDS=3600), then 100,000 broken bodies to /v2/check
 	$(BIN)/python tests/fuzz_transcripts.py -max_total_time=$(or $(SECONDS),60)
+	$(BIN)/python tests/fuzz_languagetool.py 100000
 
 bench-audit: $(READY) ## time an audit of 10,000 made-up chats and of a tenth of them
 	$(BIN)/python tests/bench_audit.py
 
-soak: $(READY) ## kill audits half-way, processes and cluster workers too, and compare what the next try gives
+soak: $(READY) ## kill audits half-way and compare what the next try gives; then the service for 30 minutes at 80 % of capacity
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cluster]'
 	$(BIN)/python tests/soak_audit.py
+	$(BIN)/python tests/bench_http.py --soak 30
 
 privacy: $(READY) ## measure de-identification on its written lines and keep the record that reports quote
 	$(BIN)/replycheck evaluate-privacy --write
@@ -68,5 +70,13 @@ privacy: $(READY) ## measure de-identification on its written lines and keep the
 simulate: $(READY) ## simulate 2,000 libraries: does the interval of audit-estimate hold the truth in 95 % of them?
 	$(BIN)/python tests/simulate_estimate.py
 
+bench-http: $(READY) ## time the service beside an empty endpoint, one worker and two
+	$(BIN)/python tests/bench_http.py
+
+openapi: $(READY) ## hold the service to its OpenAPI document (schemathesis), and call it with a client made from it
+	$(PYTHON) -m venv $(VENV)-openapi
+	$(VENV)-openapi/bin/python -m pip install --quiet --disable-pip-version-check schemathesis openapi-python-client
+	BIN=$(BIN) TOOLS=$(VENV)-openapi/bin bash tests/openapi.sh
+
 clean: ## remove .venv and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-openapi .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,12 +12,12 @@ import pytest
 SRC = Path(__file__).resolve().parent.parent / "src" / "replycheck"
 LAYERS = [
     {"codebook", "reply", "conversation", "errors"},
-    {"settings", "text", "lexicon"},
+    {"settings", "text", "lexicon", "markup", "offsets"},
     {"features"},
     {"encoder"},
     {"referral", "classifier"},
     {"bundle"},
-    {"checker", "advice"},
+    {"checker", "advice", "drafts"},
     {"corpus", "tables", "spacy_component", "transcripts", "privacy", "estimate"},
     {"training", "finetuning"},
     {"judging"},
@@ -26,6 +26,7 @@ LAYERS = [
     {"summary", "position"},
     {"workbook", "report"},
     {"auditing"},
+    {"underlining"},
     {"evaluation"},
     {"card"},
     {"commands"},

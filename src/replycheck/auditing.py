@@ -321,7 +321,7 @@ def _workers(jobs: int, scheduler: str | None) -> Iterator[int]:
     except ImportError:
         raise UsageError("--scheduler needs the extra: pip install 'replycheck[cluster]'") from None
     try:
-        client = Client(scheduler, timeout=10)  # type: ignore[no-untyped-call]
+        client = Client(scheduler, timeout=10)
     except (OSError, ValueError):
         raise UsageError(f"{scheduler}: no Dask scheduler answers there") from None
     with client, parallel_config(backend="dask", wait_for_workers_timeout=30):

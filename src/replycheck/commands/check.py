@@ -45,7 +45,7 @@ def check(
             raise UnreadableInput("the reply is empty", file=_place(file))
     from replycheck.checker import load
 
-    verdicts = load(model or settings.model).check_many([item for _, item in items])
+    verdicts = load(model or settings.model, settings.engine or None).check_many([item for _, item in items])
     if as_json:
         import json
 

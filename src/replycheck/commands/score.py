@@ -40,7 +40,7 @@ def score(
 
     from replycheck.checker import load
 
-    checker = load(model or settings.model)
+    checker = load(model or settings.model, settings.engine or None)
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("judging", total=len(rows.rows))
         scored = score_table(
