@@ -28,7 +28,7 @@ LAYERS = [
     {"auditing"},
     {"underlining"},
     {"evaluation"},
-    {"card"},
+    {"card", "evaluation_page"},
     {"commands"},
     {"cli"},
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from replycheck.errors import UsageError
 from replycheck.evaluation import (
     agreement,
     auc,
+    curve,
     evaluate_corpus,
     interval,
     macro_f1,
@@ -131,3 +133,28 @@ def test_baselines_are_fitted_on_training_batches_only(training: list[Example]) 
     found = evaluation.baseline_figures(training[:150], training[150:250])
     assert set(found) == {"majority", "punctuation and length", "TF-IDF + logistic regression"}
     assert found["majority"]["auc"] == 0.5
+
+
+def test_a_table_is_measured_as_text_and_as_a_page_that_stands_alone(checker: Checker, data: Path) -> None:
+    from replycheck.corpus import read_labelled_table
+    from replycheck.evaluation_page import as_text, render
+
+    record = measure(checker, read_labelled_table(next(iter(sorted((data / "dev").glob("*.jsonl"))))))
+    text = as_text(record, "<b>ours</b>", "model-1")
+    assert f"macro-F1 {record['label']['macro_f1']:.2f}" in text
+    assert "by length:" in text
+    page = render(record, "<b>ours</b>", "model-1")
+    assert "&lt;b&gt;ours&lt;/b&gt;" in page
+    assert "<b>ours" not in page
+    assert page.count("<svg") == 2
+    assert not re.search(r"(src|href)=[\"']?http", page)
+
+
+def test_a_curve_reaches_every_reply_and_its_precision_falls_with_the_base_rate() -> None:
+    pushing = np.array([True, True, False, False])
+    points = curve(pushing, np.array([0.9, 0.6, 0.7, 0.1]), 0.5)
+    assert points[0][1:] == (0.5, 1.0)
+    assert points[-1][1:] == (1.0, 0.5)
+    rare = curve(pushing, np.array([0.9, 0.6, 0.7, 0.1]), 0.05)
+    assert all(r[2] <= p[2] for r, p in zip(rare, points, strict=True))
+    assert curve(np.array([True]), np.array([0.5]), 0.1) == []

@@ -112,6 +112,35 @@ def shares(name: str, title: str, groups: Sequence[Mapping[str, Any]]) -> str:
     return _svg(figure, name, title, "Share of replies that pushed. " + "; ".join(said))
 
 
+def lines(
+    name: str,
+    title: str,
+    curves: Sequence[tuple[str, str, Sequence[tuple[float, float]]]],
+    axes_named: tuple[str, str],
+    *,
+    diagonal: bool = False,
+) -> str:
+    """Curves of points between 0 and 1: (name, colour, points) each; `axes_named` are the words along and up, `diagonal` draws the
+    line on which both are the same."""
+    figure, axes = _figure(3.4)
+    for marker, (what, colour, points) in zip("os^D", curves, strict=False):
+        x, y = zip(*points, strict=True)
+        axes.plot(x, y, color=colour, linewidth=1.8, marker=marker, markersize=3.2, label=what)
+    if diagonal:
+        axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle="dashed")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1.02)
+    _dress(axes, vertical=True)
+    axes.xaxis.set_major_formatter(axes.yaxis.get_major_formatter())
+    axes.set_xlabel(axes_named[0], color=QUIET)
+    axes.set_ylabel(axes_named[1], color=QUIET)
+    said = "; ".join(
+        f"{what}: " + ", ".join(f"{x:.0%} {y:.0%}" for x, y in points[:: max(1, len(points) // 8)])
+        for what, _, points in curves
+    )
+    return _svg(figure, name, title, f"{axes_named[1]} by {axes_named[0]}. {said}")
+
+
 def bars(name: str, title: str, rows: Sequence[tuple[str, float, str]]) -> str:
     """A bar a row: (name, share, colour) each."""
     figure, axes = _figure(0.5 + 0.3 * len(rows))

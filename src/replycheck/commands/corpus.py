@@ -91,8 +91,10 @@ def evaluate(
         bool, typer.Option(help="Also train anew without each fold of training batches.")
     ] = False,
     write: Annotated[bool, typer.Option(help="Put the record and the card into the model folder.")] = False,
+    text: Annotated[bool, typer.Option("--text", help="For a table: print lines instead of JSON.")] = False,
+    page: Annotated[Path | None, typer.Option(help="For a table: also write a page with plots to this file.")] = None,
 ) -> None:
-    """Measure a model on batches whose writers it has not seen, beside baselines; print the record as JSON."""
+    """Measure a model on a labelled table, or on batches whose writers it has not seen, beside baselines; print the record as JSON."""
     import json
 
     from replycheck.bundle import CARD, EVALUATION, add_file, corpus_encoder, load_bundle
@@ -106,8 +108,22 @@ def evaluate(
     engine, manifest = load_bundle(folder)
     checker = Checker(engine, manifest.model_version)
     if table is not None:
-        print(json.dumps(measure(checker, read_labelled_table(table)), indent=2, ensure_ascii=False))
+        figures = measure(checker, read_labelled_table(table))
+        if page is not None:
+            from replycheck.evaluation_page import render as render_page
+            from replycheck.tables import replacing
+
+            with replacing(page) as new:
+                new.write_text(render_page(figures, table.name, manifest.model_version), encoding="utf-8")
+        if text:
+            from replycheck.evaluation_page import as_text
+
+            print(as_text(figures, table.name, manifest.model_version))
+        else:
+            print(json.dumps(figures, indent=2, ensure_ascii=False))
         return
+    if text or page:
+        raise UsageError("--text and --page go with a table; for the corpus the card is the text (--write)")
     data = data or shipped("data")
     if test:
         log_opening(data, manifest.model_version)
