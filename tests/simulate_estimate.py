@@ -23,7 +23,7 @@ BANDS = ((0.01, 0.03), (0.03, 0.08), (0.08, 0.2), (0.2, 0.4))
 
 
 def library(
-    rng: np.random.Generator, rates: list[ErrorRates], threshold: float
+    rng: np.random.Generator, rates: list[ErrorRates], threshold: float, spread: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """(whether each run pushes, the model's probability that it does)."""
     runs = int(np.exp(rng.uniform(np.log(1_000), np.log(50_000))))
@@ -31,7 +31,6 @@ def library(
     recall = float(np.clip(card.recall + rng.uniform(-0.15, 0.15), 0.02, 0.995))
     alarms = float(np.clip(card.false_alarms + rng.uniform(-0.15, 0.15), 0.005, 0.98))
     pushes = rng.random(runs) < rng.uniform(0.01, 0.40)
-    spread = rng.uniform(1, 3)
     cut = np.log(threshold / (1 - threshold))
     score = np.where(pushes, cut + norm.ppf(recall) * spread, cut - norm.ppf(1 - alarms) * spread)
     return pushes, 1 / (1 + np.exp(-(score + spread * rng.standard_normal(runs))))
@@ -47,13 +46,13 @@ def simple(rng: np.random.Generator, pushes: NDArray[np.bool_], n: int) -> tuple
     return middle - half, middle + half
 
 
-def simulate(libraries: int, n: int = 100, seed: int = 0) -> dict[str, Any]:
+def simulate(libraries: int, n: int = 100, seed: int = 0, spreads: tuple[float, float] = (1, 3)) -> dict[str, Any]:
     """Coverage and mean width of both intervals, over all libraries and by true share."""
     record = json.loads((shipped("models") / "default" / "evaluation.json").read_text(encoding="utf-8"))
     rng = np.random.default_rng(seed)
     rows = []
     for k in range(libraries):
-        pushes, p = library(rng, error_rates(record), record["threshold"])
+        pushes, p = library(rng, error_rates(record), record["threshold"], rng.uniform(*spreads))
         sample = draw_sample(p, n, seed + k)
         found = estimate(p, sample.rows, [bool(x) for x in pushes[sample.rows]])
         if found is None:
@@ -79,9 +78,9 @@ def simulate(libraries: int, n: int = 100, seed: int = 0) -> dict[str, Any]:
         }
 
     bands = {f"{a:.0%}-{b:.0%}": figures(table[(table[:, 0] >= a) & (table[:, 0] < b)]) for a, b in BANDS}
-    return {"n": n, **figures(table), "by_true_share": bands}
+    return {"n": n, "spreads": spreads, **figures(table), "by_true_share": bands}
 
 
 if __name__ == "__main__":
-    for n in (100, 50, 200):
-        sys.stdout.write(json.dumps(simulate(2_000, n)) + "\n")
+    for n, spreads in ((100, (1, 3)), (25, (1, 3)), (50, (1, 3)), (200, (1, 3)), (25, (5, 5)), (100, (5, 5))):
+        sys.stdout.write(json.dumps(simulate(2_000, n, spreads=spreads)) + "\n")

@@ -31,6 +31,8 @@ FLOOR = 4
 """At least so many are drawn from every stratum that has them."""
 DOUBT = 0.05
 """How far a probability is drawn towards one half when the sample is shared out: the model may be that wrong here."""
+SUREST = 0.03
+"""No stratum's mean counts as nearer to none or all than this: a model that is very sure is wrong now and then."""
 CONFIDENCE = 0.95
 
 
@@ -176,7 +178,7 @@ def _wilson(p: Floats, rows: Ints, pushes: NDArray[np.bool_]) -> tuple[float, fl
     share = float(weight @ (x / n))
     if len(rows) == len(p):
         return share, share, share
-    smooth = (x + mean) / (n + 1)
+    smooth = (x + np.clip(mean, SUREST, 1 - SUREST)) / (n + 1)
     left = np.where(size > 1, (size - n) / np.maximum(size - 1, 1), 0.0)
     """What sampling without replacement leaves of the variance."""
     variance = float((weight**2 * smooth * (1 - smooth) / n * left).sum())
