@@ -17,7 +17,7 @@ LAYERS = [
     {"encoder"},
     {"referral", "classifier"},
     {"bundle"},
-    {"checker", "advice"},
+    {"checker", "advice", "order"},
     {"corpus", "tables", "spacy_component"},
     {"training", "finetuning"},
     {"evaluation"},
