@@ -12,12 +12,13 @@ import pytest
 SRC = Path(__file__).resolve().parent.parent / "src" / "replycheck"
 LAYERS = [
     {"codebook", "reply", "conversation", "errors"},
-    {"settings", "text", "lexicon"},
+    {"settings", "text", "lexicon", "markup", "offsets"},
     {"features"},
     {"encoder"},
     {"referral", "classifier"},
     {"bundle"},
-    {"checker", "advice", "order"},
+    {"checker", "advice", "order", "drafts"},
+    {"findings"},
     {"corpus", "tables", "spacy_component"},
     {"training", "finetuning"},
     {"evaluation"},

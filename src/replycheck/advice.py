@@ -49,6 +49,11 @@ def advise(verdict: Verdict) -> tuple[Advice, ...]:
     return tuple(found[:_MOST])
 
 
+def instead(move: Move) -> str:
+    """What to do instead of this move, one of those that push."""
+    return _INSTEAD[move]
+
+
 def _whole(question: str, suggestion: str, citation: str) -> Advice:
     return Advice(question, suggestion, None, None, citation)
 

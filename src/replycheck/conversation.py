@@ -5,6 +5,7 @@ Every reader in `transcripts` gives these, whatever the export looked like; `pri
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -55,3 +56,14 @@ class Unread:
     file: str
     line: int | None
     why: str
+
+
+def unanswered(messages: Iterable[Message]) -> str | None:
+    """What the patron has said since staff last wrote, a paragraph a message; nothing if staff wrote last."""
+    said: list[str] = []
+    for message in messages:
+        if message.role is Role.STAFF:
+            said = []
+        elif message.role is Role.PATRON and message.text.strip():
+            said.append(message.text)
+    return "\n\n".join(said) or None
