@@ -19,7 +19,7 @@ LAYERS = [
     {"bundle"},
     {"checker", "advice", "order", "drafts"},
     {"findings"},
-    {"corpus", "tables", "spacy_component"},
+    {"corpus", "tables", "spacy_component", "feedback"},
     {"training", "finetuning"},
     {"evaluation"},
     {"card"},

@@ -18,6 +18,7 @@ import typer
 from replycheck.commands.check import check
 from replycheck.commands.common import FINE, INTERRUPTED, MISUSE, OURS, report
 from replycheck.commands.corpus import corpus, evaluate, train
+from replycheck.commands.feedback import feedback
 from replycheck.commands.score import score
 from replycheck.errors import ReplycheckError
 
@@ -119,6 +120,7 @@ def _root(
 
 for _command in (check, score, train, evaluate, corpus):
     app.command()(_command)
+app.add_typer(feedback)
 
 
 if __name__ == "__main__":

@@ -121,11 +121,11 @@ def _show(console: Console, verdict: Verdict, name: str | None, patron_message: 
     if name:
         console.rule(escape(name), align="left")
     if patron_message:
-        console.print(Padding(Text(f"They wrote: {_printable(patron_message)}", style="italic"), (0, 0, 1, 0)))
+        console.print(Padding(Text(f"They wrote: {printable(patron_message)}", style="italic"), (0, 0, 1, 0)))
     grid = Table.grid(padding=(0, 1))
     for sentence in verdict.sentences:
         mark, style = SIDES[sentence.side].symbol, _STYLE[sentence.side]
-        words = _printable(verdict.cut(sentence))
+        words = printable(verdict.cut(sentence))
         grid.add_row(Text(mark, style=style), Text(MOVES[sentence.move].plain, style=style), Text(words))
     console.print(grid)
     console.print()
@@ -137,20 +137,20 @@ def _show(console: Console, verdict: Verdict, name: str | None, patron_message: 
         for reason in verdict.reasons:
             sign = "towards pushing" if reason.weight > 0 else "towards listening"
             what = f"{MOVES[reason.move].plain}, {abs(reason.weight):.2f} {sign}"
-            _indented(console, f"“{_printable(verdict.cut(reason))}” ({what})", 2)
+            _indented(console, f"“{printable(verdict.cut(reason))}” ({what})", 2)
     if verdict.advice:
         console.print("What to do instead:")
         for piece in verdict.advice:
             at = ""
             if piece.start is not None:
-                at = f"“{_printable(verdict.text[piece.start : piece.end])}” → "
+                at = f"“{printable(verdict.text[piece.start : piece.end])}” → "
             _indented(console, piece.question, 2)
             _indented(console, f"{at}{piece.suggestion}", 4)
             _indented(console, f"[{piece.citation}]", 4, style="dim")
     console.print()
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Somebody's words on one line, without what would steer the terminal or turn the line's direction."""
     return _STEERING.sub("\ufffd", " ".join(text.split()))
 
