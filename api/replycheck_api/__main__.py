@@ -1,50 +1,138 @@
-"""`python -m replycheck_api`: start the service, on the loopback address unless told otherwise."""
+"""`python -m replycheck_api`, also installed as `replycheck-serve`: start the service, on loopback unless told otherwise."""
 
 from __future__ import annotations
 
+import argparse
+import os
 import socket
 import sys
-from contextlib import suppress
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import fields
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from replycheck.bundle import inspect_bundle
 from replycheck.errors import ReplycheckError, UsageError
-from replycheck.settings import Settings
+from replycheck.settings import CONFIG, PREFIX, Settings, descriptions
+from replycheck_api.access import Access, new_key
 from replycheck_api.app import create_app
+from replycheck_api.logs import LEVELS, log_to_standard_error
+from replycheck_api.metrics import FOLDER
 
 
 class Server(uvicorn.Server):
     """A quiet server that says, once, where it listens."""
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
-        super().__init__(
-            uvicorn.Config(app, host=host, port=port, access_log=False, log_level="warning", server_header=False)
-        )
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        super().__init__(uvicorn.Config(app, host=settings.host, port=settings.port, **_config(settings)))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say where."""
         await super().startup(sockets)
-        host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
-        port = self.servers[0].sockets[0].getsockname()[1]
-        sys.stdout.write(f"replycheck listens on http://{host}:{port}\n")
-        sys.stdout.flush()
+        _say_where(self.config.host, self.servers[0].sockets[0].getsockname()[1])
 
 
-def main() -> int:
-    """Serve until interrupted; the exit code is the command line's."""
+def _config(settings: Settings) -> dict[str, Any]:
+    return {
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+        "timeout_graceful_shutdown": settings.shutdown_timeout,
+    }
+
+
+def _say_where(host: str, port: int) -> None:
+    sys.stdout.write(f"replycheck listens on http://{f'[{host}]' if ':' in host else host}:{port}\n")
+    sys.stdout.flush()
+
+
+def worker() -> FastAPI:
+    """The application of one of several worker processes, which are told their settings by the environment."""
+    settings = Settings.from_environment()
+    log_to_standard_error(settings.log_level)
+    return create_app(settings)
+
+
+def run() -> None:
+    """Console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str] = ()) -> int:
+    """Serve until stopped; the exit code is the command line's."""
+    given = _parser().parse_args(arguments)
     try:
-        settings = Settings.from_environment()
-        # The lifespan loads the model; looking first makes a line of what would be a traceback.
+        if given.new_key:
+            key, line = new_key(given.new_key)
+            sys.stdout.write(f"{key}\n{line}\n")
+            sys.stderr.write(
+                "The first line is the key, shown only now; the second goes into api_keys or api_keys_file.\n"
+            )
+            return 0
+        told = {f"{PREFIX}{k.upper()}": v for k, v in vars(given).items() if v is not None and k != "new_key"}
+        settings = Settings.from_environment({**os.environ, **told})
+        if settings.log_level not in LEVELS:
+            raise UsageError(f"log_level = {settings.log_level!r}: expected one of {', '.join(LEVELS)}")
+        if settings.port > 65535:
+            raise UsageError(f"port = {settings.port}: expected at most 65535")
+        # The lifespan does both again; looking first makes a line of what would be a traceback.
+        Access(settings)
         inspect_bundle(settings.model)
     except ReplycheckError as problem:
         sys.stderr.write(f"replycheck: {problem}\n")
         return 2 if isinstance(problem, UsageError) else 3
     with suppress(KeyboardInterrupt):
-        Server(create_app(settings), settings.host, settings.port).run()
+        if settings.workers == 1:
+            log_to_standard_error(settings.log_level)
+            Server(create_app(settings), settings).run()
+        else:
+            _serve_with_workers(settings)
     return 0
 
 
+def _serve_with_workers(settings: Settings) -> None:
+    with ExitStack() as stack:
+        os.environ.pop(CONFIG, None)
+        os.environ.update(settings.to_environment())
+        os.environ[FOLDER] = stack.enter_context(tempfile.TemporaryDirectory(prefix="replycheck-metrics-"))
+        log_to_standard_error(settings.log_level)
+        _say_where(settings.host, settings.port)
+        uvicorn.run(
+            "replycheck_api.__main__:worker",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            **_config(settings),
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    """One option a setting."""
+    parser = argparse.ArgumentParser(
+        prog="replycheck-serve",
+        description="The HTTP service. Options go before environment variables, those before the file of settings.",
+        epilog="Each setting has a variable REPLYCHECK_<NAME> and a key of the same name in the file; lists are parted by commas.",
+    )
+    parser.add_argument("--config", metavar="FILE", help=f"TOML file of settings ({CONFIG}).")
+    parser.add_argument(
+        "--new-key", metavar="NAME", help="Print a fresh API key and the line that stands for it, and end."
+    )
+    told = descriptions()
+    for f in fields(Settings):
+        default = f.default if f.default not in ("", (), None) else "none"
+        parser.add_argument(
+            f"--{f.name.replace('_', '-')}",
+            dest=f.name,
+            metavar="N" if f.type == "int" else "PATH" if "Path" in str(f.type) else "VALUE",
+            help=f"{told[f.name].replace('%', '%%')} Default: {default}.",
+        )
+    return parser
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -1,230 +1,33 @@
-"""The application: from a call to `Checker.check_many` and back; the edge of the walk over HTTP.
+"""The application: gathers the endpoints and what stands around them; the edge of the walk over HTTP.
 
-`create_app` makes it, and its lifespan loads the model. Nothing here judges, and nothing that a person wrote is logged.
+`create_app` makes it, and its lifespan loads the model. Nothing in this package judges, and nothing that a person wrote
+is logged.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from threading import Lock
-from typing import Annotated, Any
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
-from fastapi import APIRouter, Body, Depends, FastAPI, Request
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from replycheck import __version__
-from replycheck.bundle import Manifest, load_bundle
 from replycheck.checker import Checker
-from replycheck.codebook import Label, MessageKind, Move
-from replycheck.errors import TooLong
-from replycheck.reply import Reply
 from replycheck.settings import Settings
-from replycheck_api.problems import AsciiJSON, Guard, Kind, Problem, described, fields_problem, handle_problems
-from replycheck_api.schemas import (
-    MODEL_EXAMPLE,
-    REQUEST_EXAMPLE,
-    VERDICT_EXAMPLE,
-    BatchOut,
-    BatchRequest,
-    CheckRequest,
-    ModelOut,
-    ProblemOut,
-    StatusOut,
-    VerdictOut,
-)
+from replycheck_api import check, languagetool, operations
+from replycheck_api.access import Access
+from replycheck_api.guard import Guard
+from replycheck_api.metrics import Metrics, forget_this_process
+from replycheck_api.openapi import Application
+from replycheck_api.problems import handle_problems
+from replycheck_api.service import Model, Service
 
-_TEXTS = ("reply", "patron_message", "channel")
 _ESCAPED = 12
 """Bytes of a character outside the Basic Multilingual Plane, as two JSON escapes: the longest there is."""
 _ORDINARY = 4096
 """Bytes to allow for each item of a full batch: a reply and a message, both far longer than most."""
-
-
-@dataclass
-class Service:
-    """What the application keeps: its settings, and the model once it is loaded."""
-
-    settings: Settings
-    checker: Checker | None = None
-    manifest: Manifest | None = None
-    _lock: Lock = field(default_factory=Lock)
-
-    def load(self) -> None:
-        """Load the model of the settings, unless a checker was handed in. BundleError if it must not be loaded."""
-        if self.checker is None:
-            engine, self.manifest = load_bundle(self.settings.model)
-            self.checker = Checker(engine, self.manifest.model_version)
-
-    def judge(self, checker: Checker, replies: list[Reply]) -> list[dict[str, Any]]:
-        """The verdicts on these replies as they are written."""
-        # A checker remembers the tokens it has met, and that memory takes one writer at a time.
-        with self._lock:
-            verdicts = checker.check_many(replies)
-        return [v.to_dict() for v in verdicts]
-
-    def within_limit(self, items: Mapping[str, CheckRequest]) -> list[Reply]:
-        """The items, each under its JSON pointer, as replies; Problem names each text that is over the limit."""
-        limit = self.settings.max_chars
-        errors = [
-            (f"{place}/{name}", str(TooLong(name, length, limit)))
-            for place, item in items.items()
-            for name in _TEXTS
-            if (length := len(getattr(item, name) or "")) > limit
-        ]
-        if errors:
-            raise fields_problem(Kind.TOO_LONG, errors)
-        return [Reply(item.reply, item.patron_message, item.channel) for item in items.values()]
-
-
-def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
-
-
-async def _loaded(request: Request) -> Checker:
-    checker = _service(request).checker
-    if checker is None:
-        raise Problem(Kind.NOT_READY, "Try again in a moment.", headers={"Retry-After": "1"})
-    return checker
-
-
-async def _json_body(request: Request) -> None:
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json" and not (
-        content_type.startswith("application/") and content_type.endswith("+json")
-    ):
-        raise Problem(Kind.UNSUPPORTED_MEDIA_TYPE, "Send the body with Content-Type: application/json.")
-    if not await request.body():
-        raise Problem(Kind.NOT_JSON, "The body is empty.")
-
-
-async def _batch_fits(request: Request) -> None:
-    """Before the items are validated: an error for each of a million items is no help to anybody."""
-    body, limit = await request.json(), _service(request).settings.max_batch
-    items = body.get("items") if isinstance(body, dict) else None
-    if isinstance(items, list) and len(items) > limit:
-        detail = f"{len(items):,} items; at most {limit:,} are judged in one call"
-        raise fields_problem(Kind.BATCH_TOO_LARGE, [("/items", detail)])
-
-
-Loaded = Annotated[Checker, Depends(_loaded)]
-_TAKES_JSON = Depends(_json_body)
-_BODY_PROBLEMS = (
-    Kind.NOT_JSON,
-    Kind.TOO_LONG,
-    Kind.BODY_TOO_LARGE,
-    Kind.UNSUPPORTED_MEDIA_TYPE,
-    Kind.INVALID,
-    Kind.INTERNAL,
-    Kind.NOT_READY,
-)
-router = APIRouter()
-
-
-@router.post(
-    "/v1/check",
-    summary="Judge one reply",
-    tags=["judging"],
-    response_model=VerdictOut,
-    responses=described(*_BODY_PROBLEMS),
-    dependencies=[_TAKES_JSON],
-)
-def check(
-    item: Annotated[CheckRequest, Body(examples=[REQUEST_EXAMPLE])], checker: Loaded, request: Request
-) -> AsciiJSON:
-    """The verdict on one reply: the same as from the command line and from Python."""
-    service = _service(request)
-    return AsciiJSON(service.judge(checker, service.within_limit({"": item}))[0])
-
-
-@router.post(
-    "/v1/check/batch",
-    summary="Judge many replies",
-    tags=["judging"],
-    response_model=BatchOut,
-    responses=described(*_BODY_PROBLEMS, Kind.BATCH_TOO_LARGE),
-    dependencies=[_TAKES_JSON, Depends(_batch_fits)],
-)
-def check_batch(
-    batch: Annotated[BatchRequest, Body(examples=[{"items": [REQUEST_EXAMPLE]}])], checker: Loaded, request: Request
-) -> AsciiJSON:
-    """One verdict for each item, in order; all of them or, where an item can't be accepted, none."""
-    service = _service(request)
-    replies = service.within_limit({f"/items/{i}": item for i, item in enumerate(batch.items)})
-    return AsciiJSON({"verdicts": service.judge(checker, replies)})
-
-
-@router.get(
-    "/v1/model",
-    summary="The model that judges",
-    tags=["service"],
-    response_model=ModelOut,
-    responses=described(Kind.INTERNAL, Kind.NOT_READY),
-)
-async def model(checker: Loaded, request: Request) -> AsciiJSON:
-    """Name, version, threshold and words of the loaded model, and what it was trained on."""
-    manifest = _service(request).manifest
-    return AsciiJSON(
-        {
-            "name": manifest and manifest.name,
-            "model_version": checker.model_version,
-            "engine": manifest and manifest.engine,
-            "threshold": checker.engine.threshold_,
-            "labels": list(Label),
-            "moves": list(Move),
-            "message_kinds": list(MessageKind),
-            "trained_on": manifest and manifest.trained_on,
-            "data_fingerprint": manifest and manifest.data_fingerprint,
-            "versions": manifest and manifest.versions,
-        }
-    )
-
-
-@router.get(
-    "/healthz",
-    summary="Whether the service is alive",
-    tags=["service"],
-    response_model=StatusOut,
-    responses=described(Kind.INTERNAL),
-)
-async def healthz() -> AsciiJSON:
-    """Answers as soon as the service runs."""
-    return AsciiJSON({"status": "alive"})
-
-
-@router.get(
-    "/readyz",
-    summary="Whether the service can judge",
-    tags=["service"],
-    response_model=StatusOut,
-    responses=described(Kind.INTERNAL, Kind.NOT_READY),
-    dependencies=[Depends(_loaded)],
-)
-async def readyz() -> AsciiJSON:
-    """Answers once the model is loaded."""
-    return AsciiJSON({"status": "ready"})
-
-
-_EXAMPLES: dict[str, dict[str, Any]] = {
-    "/v1/check": VERDICT_EXAMPLE,
-    "/v1/check/batch": {"verdicts": [VERDICT_EXAMPLE]},
-    "/v1/model": MODEL_EXAMPLE,
-    "/healthz": {"status": "alive"},
-    "/readyz": {"status": "ready"},
-}
-
-
-class _Application(FastAPI):
-    def openapi(self) -> dict[str, Any]:
-        """FastAPI's document, with what FastAPI can't put there: a model for problem+json, examples that hold nulls."""
-        document = super().openapi()
-        problem = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
-        document["components"]["schemas"] |= {**problem.pop("$defs"), "ProblemOut": problem}
-        for path, example in _EXAMPLES.items():
-            for operation in document["paths"][path].values():
-                operation["responses"]["200"]["content"]["application/json"]["example"] = example
-        return document
 
 
 def body_limit(settings: Settings) -> int:
@@ -233,16 +36,27 @@ def body_limit(settings: Settings) -> int:
 
 
 def create_app(settings: Settings | None = None, checker: Checker | None = None) -> FastAPI:
-    """The application; its lifespan loads the model of the settings, unless a checker is handed in."""
+    """The application; its lifespan loads the model of the settings, unless a checker is handed in.
+
+    UsageError if the settings can't be kept, or would let anybody call who can reach the address.
+    """
     settings = settings or Settings.from_environment()
-    service = Service(settings, checker)
+    metrics = Metrics()
+    service = Service(settings, Access(settings), metrics, Model(checker, None) if checker else None)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        handed_in = service.model is not None
         service.load()
+        watching = None if handed_in else asyncio.create_task(service.watch())
         yield
+        if watching:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+        forget_this_process()
 
-    app = _Application(
+    app = Application(
         title="replycheck",
         summary="Does a library's reply listen, or does it push services?",
         version=__version__,
@@ -261,7 +75,16 @@ def create_app(settings: Settings | None = None, checker: Checker | None = None)
         },
     )
     app.state.service = service
-    app.add_middleware(Guard, limit=body_limit(settings))
+    app.add_middleware(Guard, limit=body_limit(settings), timeout=settings.request_timeout, metrics=metrics)
+    if settings.cors_origins:
+        # outermost, so that a page can read why it was refused
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key"],
+        )
     handle_problems(app)
-    app.include_router(router)
+    for part in (check, languagetool, operations):
+        app.include_router(part.router)
     return app

@@ -6,40 +6,43 @@ A problem says which field and why. It never holds the text that was sent, nor a
 from __future__ import annotations
 
 import json
-import logging
-import traceback
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 100
 """Most fields that one problem lists."""
+PROBLEM = "replycheck.problem"
+"""Key in a call's scope: the kind of problem that it was answered with."""
+LANGUAGETOOL = "/v2/"
+"""Paths whose callers expect plain text where something is wrong."""
 
 
 class Kind(Enum):
     """What can be wrong: a stable name, a status, a title."""
 
     NOT_JSON = ("not-json", 400, "The body is not JSON")
+    UNREADABLE = ("unreadable-draft", 422, "What was sent has no new words that can be judged")
+    UNAUTHORIZED = ("unauthorized", 401, "An API key is needed")
+    INVALID_FORM = ("invalid-form", 400, "The form has fields that can't be accepted")
     NOT_FOUND = ("not-found", 404, "There is nothing at this path")
     METHOD_NOT_ALLOWED = ("method-not-allowed", 405, "This path does not take this method")
+    TIMEOUT = ("timeout", 408, "The body did not come")
     TOO_LONG = ("too-long", 413, "A text is too long")
     BATCH_TOO_LARGE = ("batch-too-large", 413, "The batch holds too many items")
     BODY_TOO_LARGE = ("body-too-large", 413, "The body is too large")
-    UNSUPPORTED_MEDIA_TYPE = ("unsupported-media-type", 415, "The body must be application/json")
+    UNSUPPORTED_MEDIA_TYPE = ("unsupported-media-type", 415, "The Content-Type is not one that is read here")
     INVALID = ("invalid", 422, "The request has fields that can't be accepted")
+    TOO_MANY = ("too-many-calls", 429, "Too many calls")
     INTERNAL = ("internal", 500, "A fault of the service")
+    BUSY = ("busy", 503, "Too many calls are waiting")
     NOT_READY = ("not-ready", 503, "The model is not loaded")
 
     def __init__(self, slug: str, status: int, title: str) -> None:
@@ -107,79 +110,31 @@ def pointer(steps: Sequence[str | int]) -> str:
 def handle_problems(app: FastAPI) -> None:
     """Make every error of the application a problem document."""
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(RequestValidationError, _on_invalid)
 
 
-def _on_http(request: Request, fault: Exception) -> ProblemResponse:
-    path = request.scope["path"]
+def refusal(problem: Problem, path: str) -> Response:
+    """The problem as whoever calls that path expects it."""
+    if path.startswith(LANGUAGETOOL):
+        return PlainTextResponse(f"Error: {problem.detail}", problem.kind.status, headers=problem.headers)
+    return problem.response(path)
+
+
+def _on_http(request: Request, fault: Exception) -> Response:
+    problem = _as_problem(fault)
+    request.scope[PROBLEM] = problem.kind.slug
+    return refusal(problem, request.scope["path"])
+
+
+def _as_problem(fault: Exception) -> Problem:
     match fault:
         case Problem():
-            return fault.response(path)
+            return fault
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):
-            return Problem(Kind.NOT_FOUND, "See /openapi.json for the paths there are.").response(path)
+            return Problem(Kind.NOT_FOUND, "See /openapi.json for the paths there are.")
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED, headers=headers):
             allowed = (headers or {}).get("Allow", "another method")
-            return Problem(Kind.METHOD_NOT_ALLOWED, f"Use {allowed}.", headers=headers).response(path)
-        case HTTPException(status_code=HTTPStatus.BAD_REQUEST):
-            # A body that JSON can't take for another reason than its grammar: not UTF-8, nested too deeply.
-            return Problem(Kind.NOT_JSON, "The body can't be read as JSON in UTF-8.").response(path)
+            return Problem(Kind.METHOD_NOT_ALLOWED, f"Use {allowed}.", headers=headers)
     raise fault
-
-
-def _on_invalid(request: Request, fault: Exception) -> ProblemResponse:
-    if not isinstance(fault, RequestValidationError):
-        raise fault
-    found = fault.errors()
-    if found[0]["type"] == "json_invalid":
-        detail = f"{found[0]['ctx']['error']} at character {found[0]['loc'][-1]}"
-        return Problem(Kind.NOT_JSON, detail).response(request.scope["path"])
-    # Every input is a body, so the first step of each place is the word `body`.
-    errors = [(pointer(e["loc"][1:]), e["msg"]) for e in found]
-    return fields_problem(Kind.INVALID, errors).response(request.scope["path"])
-
-
-class Guard:
-    """ASGI middleware: holds a body to `limit` bytes, and answers our own faults.
-
-    The framework would log an unforeseen exception with its message, and that may quote what a person wrote; so it is
-    caught here, and only its type and place are logged.
-    """
-
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self.app, self.limit = app, limit
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the call on."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        size, started = 0, False
-
-        async def limited() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > self.limit:
-                raise Problem(Kind.BODY_TOO_LARGE, f"At most {self.limit:,} bytes are read; send a smaller batch.")
-            return message
-
-        async def noting(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self.app(scope, limited, noting)
-        except Exception as fault:
-            log.error("%s at %s", type(fault).__name__, _place(fault))
-            if not started:
-                problem = Problem(Kind.INTERNAL, "The fault is ours, and logged; nothing of the text was kept.")
-                await problem.response(scope["path"])(scope, receive, send)
-
-
-def _place(fault: Exception) -> str:
-    frame = traceback.extract_tb(fault.__traceback__)[-1]
-    return f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
 
 
 def described(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
@@ -202,6 +157,24 @@ def described(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
     return responses
 
 
+def described_plain(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
+    """These problems as OpenAPI's responses where they are plain text."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        response = responses.setdefault(
+            kind.status,
+            {
+                "description": HTTPStatus(kind.status).phrase,
+                "content": {"text/plain": {"schema": {"type": "string"}, "examples": {}}},
+            },
+        )
+        response["content"]["text/plain"]["examples"][kind.slug] = {
+            "summary": kind.title,
+            "value": f"Error: {kind.title}.",
+        }
+    return responses
+
+
 _EXAMPLES: dict[Kind, tuple[tuple[tuple[str, str], ...], str, str]] = {
     Kind.NOT_JSON: ((), "Expecting value at character 10", "/v1/check"),
     Kind.TOO_LONG: (
@@ -209,6 +182,7 @@ _EXAMPLES: dict[Kind, tuple[tuple[tuple[str, str], ...], str, str]] = {
         "",
         "/v1/check",
     ),
+    Kind.UNREADABLE: ((("/html", "it has no new words: all of it is quoted, signed or blank"),), "", "/v1/check"),
     Kind.BATCH_TOO_LARGE: ((("/items", "1,200 items; at most 1,000 are judged in one call"),), "", "/v1/check/batch"),
     Kind.INVALID: ((("/reply", "a blank reply can't be judged"),), "", "/v1/check"),
 }

@@ -12,12 +12,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from replycheck.codebook import Label, MessageKind, Move, Side, UnsureReason
+from replycheck.offsets import OffsetUnit
 
 
 def _not_blank(text: str) -> str:
     if not text.strip():
         raise PydanticCustomError("blank", "a blank reply can't be judged")
     return text
+
+
+def _english(tag: str) -> str:
+    if tag.lower().partition("-")[0] not in ("en", "auto"):
+        raise PydanticCustomError("language", "only English is judged: en, en-… or auto")
+    return tag
 
 
 class _Strict(BaseModel):
@@ -27,18 +34,73 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
 
-class CheckRequest(_Strict):
-    """One reply, with the message it answers when that is known."""
+class Options(_Strict):
+    """How to judge and to answer. In the query of a call they hold for all of it, in an item's `options` for that item."""
 
-    reply: Annotated[str, AfterValidator(_not_blank), Field(description="The reply as drafted or sent.")]
-    patron_message: str | None = Field(None, description="The message it answers; the same reply turns with it.")
-    channel: str | None = Field(None, description="Where it was written, such as `chat` or `email`.")
+    threshold: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Label from this probability on, instead of the model's threshold. Only the label follows it.",
+    )
+    language: Annotated[str, AfterValidator(_english)] | None = Field(
+        default=None, description="`en`, `en-…` or `auto`; only English is judged.", examples=["en-GB"]
+    )
+    do_not_store: bool | None = Field(
+        default=None,
+        description="Nothing that is checked is stored, whatever stands here; clients may say that they count on it.",
+    )
+    offset_unit: OffsetUnit | None = Field(default=None, description="What offsets count; `codepoint` unless told.")
+
+
+class Turn(_Strict):
+    """One earlier message of the conversation."""
+
+    role: Literal["patron", "staff"]
+    text: str
+
+
+class CheckRequest(_Strict):
+    """One reply, as one of `reply`, `draft`, `html` or `email`, with the message it answers when that is known."""
+
+    reply: Annotated[str, AfterValidator(_not_blank)] | None = Field(
+        default=None, description="The reply as drafted or sent; all of it is judged but lines marked as quoted."
+    )
+    draft: str | None = Field(
+        default=None, description="Plain text from a mail program: new words, signature, quoted message."
+    )
+    html: str | None = Field(default=None, description="The same as HTML; offsets point into the HTML.")
+    email: str | None = Field(
+        default=None,
+        description="A raw e-mail (RFC 5322); offsets point into its first text part, decoded. Not UTF-8? Post it as message/rfc822.",
+    )
+    patron_message: str | None = Field(
+        default=None,
+        description="The message it answers; the same reply turns with it. Goes before `context` and before what is quoted.",
+    )
+    context: list[Turn] = Field(
+        default=[],
+        max_length=1000,
+        description="Earlier turns in order; what the patron said since staff last wrote is the message.",
+    )
+    channel: str | None = Field(default=None, description="Where it was written, such as `chat` or `email`.")
+    options: Options = Options()
+
+
+FORMS = ("reply", "draft", "html", "email")
+"""Ways to give the words that are judged; a request has one of them."""
 
 
 class BatchRequest(_Strict):
     """Many replies, judged in order."""
 
     items: list[CheckRequest]
+
+
+class Items(_Strict):
+    """The outside of a `BatchRequest`, looked at before its items are."""
+
+    items: list[Any]
 
 
 class SentenceOut(_Strict):
@@ -72,6 +134,24 @@ class AdviceOut(_Strict):
     citation: str
 
 
+class SpanOut(_Strict):
+    """A stretch of what was sent."""
+
+    start: int
+    end: int
+
+
+class DraftOut(_Strict):
+    """How a draft, HTML or an e-mail was taken apart; offsets point into the text of that part, decoded."""
+
+    media_type: Literal["text/plain", "text/html"]
+    part: str | None = Field(description="Number of the part in the e-mail, counted as IMAP does; null without one.")
+    new: list[SpanOut]
+    quoted: list[SpanOut]
+    signature: list[SpanOut]
+    quoted_message: str | None = Field(description="The words that are quoted, without what they quote in turn.")
+
+
 class VerdictOut(_Strict):
     """Everything that is said about one reply."""
 
@@ -86,14 +166,23 @@ class VerdictOut(_Strict):
     sentences: list[SentenceOut]
     reasons: list[ReasonOut]
     advice: list[AdviceOut]
-    offset_unit: Literal["codepoint"]
+    offset_unit: OffsetUnit
     model_version: str
+    draft: DraftOut | None = Field(default=None, description="Only where a draft, HTML or an e-mail was sent.")
 
 
 class BatchOut(_Strict):
     """One verdict for each item, in the order of the items."""
 
     verdicts: list[VerdictOut]
+
+
+class LineOut(_Strict):
+    """The answer to one line of NDJSON: its number, from 1, and a verdict or a problem."""
+
+    line: int
+    verdict: VerdictOut | None = None
+    problem: ProblemOut | None = None
 
 
 class ModelOut(_Strict):
@@ -109,6 +198,49 @@ class ModelOut(_Strict):
     trained_on: dict[str, int] | None
     data_fingerprint: str | None
     versions: dict[str, str] | None = Field(description="Libraries that the model was trained with.")
+
+
+class SoftwareOut(BaseModel):
+    """What answers, as LanguageTool's clients read it."""
+
+    name: str
+    version: str
+    buildDate: str | None  # noqa: N815 - LanguageTool's names
+    apiVersion: int  # noqa: N815
+    premium: bool
+    status: str
+
+
+class MatchesOut(BaseModel):
+    """LanguageTool's answer; a match of another server's is passed on as it is."""
+
+    software: SoftwareOut
+    warnings: dict[str, bool]
+    language: dict[str, Any]
+    matches: list[dict[str, Any]]
+    sentenceRanges: list[list[int]]  # noqa: N815
+
+
+class LanguageOut(BaseModel):
+    """A language that can be asked for."""
+
+    name: str
+    code: str
+    longCode: str  # noqa: N815
+
+
+class ConfigOut(BaseModel):
+    """Limits and rules."""
+
+    software: SoftwareOut
+    parameter: dict[str, int]
+    rules: list[dict[str, str | bool]]
+
+
+class InfoOut(BaseModel):
+    """What answers."""
+
+    software: SoftwareOut
 
 
 class StatusOut(_Strict):
@@ -132,7 +264,7 @@ class ProblemOut(_Strict):
     status: int
     detail: str
     instance: str = Field(description="The path that was called.")
-    errors: list[FieldError] = Field([], description="The fields at fault, where it is about fields.")
+    errors: list[FieldError] = Field(default=[], description="The fields at fault, where it is about fields.")
 
 
 _REPLY = "Thanks for writing! We have cameras to borrow at the tech desk."
@@ -175,4 +307,52 @@ MODEL_EXAMPLE: dict[str, Any] = {
     "trained_on": {"replies": 600},
     "data_fingerprint": "888a3cbb134055145cabb7bb38eb083db6aba11e264deb1133bfec9d474c08bf",
     "versions": {"replycheck": "0.1.0", "scikit-learn": "1.9.1", "spacy": "3.8.18"},
+}
+SOFTWARE_EXAMPLE: dict[str, Any] = {
+    "name": "replycheck",
+    "version": "0.1.0",
+    "buildDate": None,
+    "apiVersion": 1,
+    "premium": False,
+    "status": "",
+}
+RULE_EXAMPLE: dict[str, Any] = {
+    "ruleId": "REPLYCHECK_REDIRECTS",
+    "description": "sends elsewhere without staying involved",
+    "categoryId": "STYLE",
+    "categoryName": "Style",
+    "locQualityIssueType": "style",
+    "isDictionaryBasedSpellingRule": False,
+}
+_SAID = "We have a guide. Please fill in the feedback form on our website."
+MATCHES_EXAMPLE: dict[str, Any] = {
+    "software": SOFTWARE_EXAMPLE,
+    "warnings": {"incompleteResults": False},
+    "language": {
+        "name": "English (GB)",
+        "code": "en-GB",
+        "detectedLanguage": {"name": "English (GB)", "code": "en-GB", "confidence": 1.0, "source": "given"},
+    },
+    "matches": [
+        {
+            "message": "This sentence sends them elsewhere. Stay involved: name the person, pass on what they told you, and say when they will hear.",
+            "shortMessage": "Sends them elsewhere",
+            "replacements": [],
+            "offset": 17,
+            "length": 48,
+            "context": {"text": _SAID, "offset": 17, "length": 48},
+            "sentence": _SAID[17:],
+            "type": {"typeName": "Other"},
+            "rule": {
+                "id": "REPLYCHECK_REDIRECTS",
+                "description": "sends elsewhere without staying involved",
+                "issueType": "style",
+                "urls": [{"value": "https://www.ala.org/rusa/guidelines/guidelines-by-topic"}],
+                "category": {"id": "STYLE", "name": "Style"},
+            },
+            "ignoreForIncompleteSentence": False,
+            "contextForSureMatch": 0,
+        }
+    ],
+    "sentenceRanges": [[0, 16], [17, 65]],
 }

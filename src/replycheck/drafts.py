@@ -15,7 +15,7 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-from replycheck.errors import UnreadableInput
+from replycheck.errors import TooLong, UnreadableInput
 from replycheck.markup import INTRODUCTION, NEW, SIGNATURE, Marked, read_html
 
 _LONGEST = 300
@@ -67,10 +67,11 @@ def draft_from_html(source: str) -> Draft:
     return _draft(read_html(source), "text/html", None)
 
 
-def draft_from_email(raw: bytes) -> Draft:
+def draft_from_email(raw: bytes, max_chars: int | None = None) -> Draft:
     """A draft from a raw e-mail (RFC 5322): its first text part that is not an attachment, plain before HTML.
 
-    UnreadableInput if it is no e-mail, has no such part, or no new words in it.
+    UnreadableInput if it is no e-mail, has no such part, or no new words in it; TooLong if that part has more
+    than `max_chars` characters.
     """
     from email import message_from_bytes
     from email.message import Message
@@ -83,6 +84,8 @@ def draft_from_email(raw: bytes) -> Draft:
         found: dict[str, tuple[str, Any, str]] = {}
         for number, part in _text_parts(message, ()):
             text = _decoded(part)
+            if max_chars is not None and len(text) > max_chars:
+                raise TooLong("the e-mail's text", len(text), max_chars)
             if text.strip():
                 found.setdefault(part.get_content_type(), (number, part, text))
     except RecursionError:

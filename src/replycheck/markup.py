@@ -219,3 +219,19 @@ def _does(tag: str, given: dict[str, str]) -> _What | None:
     if _SIGNATURE_CLASS.search(names):
         return _What.SIGNED
     return _What.KEPT if tag in ("pre", "textarea") else None
+
+
+def read_annotation(pieces: list[dict[str, str]]) -> Marked:
+    """The text of LanguageTool's annotated form: markup is left out, or stands for what it is interpreted as.
+
+    The source is text and markup together, which is what offsets of that form count.
+    """
+    source = "".join(piece.get("text", "") + piece.get("markup", "") for piece in pieces)
+    marked, at = Marked(source), 0
+    for piece in pieces:
+        marked.add(piece.get("text", ""), at, NEW)
+        at += len(piece.get("text", ""))
+        end = at + len(piece.get("markup", ""))
+        marked.add_for(piece.get("interpretAs", ""), at, end, NEW)
+        at = end
+    return marked
