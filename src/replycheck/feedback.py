@@ -36,6 +36,7 @@ CREATE TABLE correction (
 """
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _LONE = re.compile("[\ud800-\udfff]")
 _PATIENCE = 30.0
 """Seconds that a writer waits for another."""
@@ -271,14 +272,13 @@ def _write_jsonl(rows: Iterable[dict[str, str]], path: Path) -> None:
 def _write_xlsx(rows: Iterable[dict[str, str]], path: Path) -> None:
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
-    from openpyxl.utils.escape import escape
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet("replies")
 
     def text(value: str) -> WriteOnlyCell:
         # XML has no such characters; as many others in their place, so that offsets hold
-        cell = WriteOnlyCell(sheet, value=escape(_NOT_IN_XML.sub("\ufffd", value)))
+        cell = WriteOnlyCell(sheet, value=_ESCAPE.sub("_x005F_", _NOT_IN_XML.sub("\ufffd", value)))
         # whatever it starts with: a cell of text is never a formula
         cell.data_type = "s"
         return cell
