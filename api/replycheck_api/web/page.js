@@ -46,13 +46,19 @@ function answered(verdict, value) {
   at("verdict").setAttribute("aria-busy", "false");
   at("verdict").replaceChildren(...show(verdict, words, select));
   for (const id of ["trouble", "empty", "key-form"]) at(id).hidden = true;
-  at("order").hidden = verdict.label !== "service-pushing" || verdict.sentences.length < 2;
+  at("order").hidden = verdict.label !== "service-pushing" || !movable(verdict);
   reorderedFrom(value.reply);
   at("feedback").hidden = !about.feedback;
   at("feedback").open = false;
   correction({ form: at("feedback-form"), done: at("feedback-done"), client, words, ...current });
   later(QUIET, () => { at("live").textContent = spoken(verdict, words); });
   later(SETTLED, () => history.add(value.reply, value.message, verdict));
+}
+
+/** Whether something that pushes stands before something that does not: only then another order is worth asking for. */
+function movable(verdict) {
+  const sides = verdict.sentences.map((s) => s.side).filter((side) => side !== "courtesy");
+  return sides.includes("pushing") && sides.slice(sides.indexOf("pushing")).some((side) => side !== "pushing");
 }
 
 function failed(fault) {
@@ -117,12 +123,14 @@ at("order-try").addEventListener("click", async () => {
   try {
     const found = await client.reorder({ reply: asked.reply, patron_message: asked.message || null });
     if (asked !== current) return;
-    const helps = found.reply !== null && found.p_pushing_after < found.p_pushing_before - 0.01;
     const told = (p) => `${Math.round(p * 100)} %`;
-    at("order-found").replaceChildren(...(helps
-      ? [make("p", { class: "found", text: found.reply }), make("p", { class: "soft", text: `Probability of pushing: ${told(found.p_pushing_before)} as it is, ${told(found.p_pushing_after)} in this order.` })]
-      : [make("p", { text: "Another order of these sentences would not make it listen more; other sentences might. See the questions above." })]));
-    at("order-use").hidden = !helps;
+    const helps = found.p_pushing_after < found.p_pushing_before - 0.01;
+    at("order-found").replaceChildren(...(found.reply === null
+      ? [make("p", { text: "These sentences stand in that order already, or can't be moved." })]
+      : [make("p", { class: "found", text: found.reply }), make("p", { class: "soft", text:
+        `Likely to push: ${told(found.p_pushing_before)} as it is, ${told(found.p_pushing_after)} in this order.${helps ? "" : " The model sees little difference: other words would do more than another order."}` })]));
+    at("order-use").hidden = found.reply === null;
+    at("order-try").hidden = true;
     at("order-use").onclick = () => {
       before = { text: asked.reply, after: found.reply };
       put(found.reply);

@@ -39,7 +39,7 @@ export function legend(words) {
     make("li", { class: side }, make("span", { class: "mark", "aria-hidden": "true", text: `${symbol} ` }), make("span", { class: "said", text: plain })));
 }
 
-function meter(verdict) {
+function meter(verdict, words) {
   const NS = "http://www.w3.org/2000/svg";
   const draw = (name, attributes) => {
     const element = document.createElementNS(NS, name);
@@ -55,13 +55,14 @@ function meter(verdict) {
     draw("line", { class: "tick", x1: at(verdict.threshold), x2: at(verdict.threshold), y1: 6, y2: 28 }),
     draw("circle", { class: dot, cx: at(verdict.p_pushing), cy: 17, r: 9 }),
   );
-  const told = `${percent(verdict.p_pushing)}; it counts as pushing from ${percent(verdict.threshold)}`;
+  const told = `${percent(verdict.p_pushing)} likely to push; it counts as pushing from ${percent(verdict.threshold)}`;
   return make("div", { class: "meter" },
     make("div", {
       role: "meter", "aria-label": "Probability that this reply pushes", "aria-valuemin": "0", "aria-valuemax": "100",
       "aria-valuenow": String(Math.round(verdict.p_pushing * 100)), "aria-valuetext": told,
     }, svg),
-    make("div", { class: "ends", "aria-hidden": "true" }, make("span", { text: "listens" }), make("span", { text: told }), make("span", { text: "pushes" })));
+    make("div", { class: "ends", "aria-hidden": "true" }, make("span", { text: words.labels.listening.plain }), make("span", { text: words.labels["service-pushing"].plain })),
+    make("p", { class: "told", "aria-hidden": "true", text: told }));
 }
 
 function sentence(s, words, pick) {
@@ -106,7 +107,7 @@ export function show(verdict, words, pick = null) {
   const head = make("div", { class: "card" },
     make("p", { class: `headline ${side}` }, make("span", { class: "mark", "aria-hidden": "true", text: words.sides[side].symbol }), headline));
   if (why) head.append(make("p", { class: "why", text: why }));
-  head.append(meter(verdict));
+  head.append(meter(verdict, words));
   if (verdict.message_kind) {
     head.append(make("p", { class: "soft", text: `The message was read as ${verdict.message_kind} (${percent(verdict.message_kind_probability)}): ${words.message_kinds[verdict.message_kind].definition}` }));
   }
