@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: soak-feedback help setup demo test check serve train evaluate corpus bench clean
+.PHONY: help setup demo test check serve train evaluate corpus bench bench-http soak soak-feedback fuzz openapi clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,8 +45,22 @@ corpus: $(READY) ## check data/ and bring its counts and hard items up to date
 bench: $(READY) ## time one check, many checks and the start of the command line
 	$(BIN)/python tests/bench.py
 
+bench-http: $(READY) ## time the service beside an empty endpoint, one worker and two
+	$(BIN)/python tests/bench_http.py
+
+soak: $(READY) ## 30 minutes at 80 % of capacity: errors and memory
+	$(BIN)/python tests/bench_http.py --soak 30
+
+fuzz: $(READY) ## 100,000 broken and half-broken bodies to /v2/check: none may be answered with a fault of ours
+	$(BIN)/python tests/fuzz_languagetool.py 100000
+
+openapi: $(READY) ## hold the service to its OpenAPI document (schemathesis), and call it with a client made from it
+	$(PYTHON) -m venv $(VENV)-openapi
+	$(VENV)-openapi/bin/python -m pip install --quiet --disable-pip-version-check schemathesis openapi-python-client
+	BIN=$(BIN) TOOLS=$(VENV)-openapi/bin bash tests/openapi.sh
+
 soak-feedback: $(READY) ## kill -9 during 10,000 feedback posts: all acknowledged ones there, none twice
 	$(BIN)/python tests/soak_feedback.py
 
 clean: ## remove .venv and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-openapi .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,6 +7,7 @@ remembers words, and that memory takes one writer at a time; the queue has one.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -188,6 +189,10 @@ def _load(folder: Path) -> Model:
     engine, manifest = load_bundle(folder)
     checker = Checker(engine, manifest.model_version)
     checker.check("Thanks for writing! We have a guide for that.", "The catalogue hides the e-books.")
+    # what a model is made of stays; looking through it for garbage would make one call in a hundred wait
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
     return Model(checker, manifest)
 
 
