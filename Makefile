@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve train evaluate corpus bench bench-http soak soak-feedback fuzz openapi clean
+.PHONY: help setup demo test check serve train evaluate corpus bench bench-http soak soak-feedback fuzz openapi privacy simulate clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -61,6 +61,12 @@ openapi: $(READY) ## hold the service to its OpenAPI document (schemathesis), an
 
 soak-feedback: $(READY) ## kill -9 during 10,000 feedback posts: all acknowledged ones there, none twice
 	$(BIN)/python tests/soak_feedback.py
+
+privacy: $(READY) ## measure de-identification on its written lines and keep the record that reports quote
+	$(BIN)/replycheck evaluate-privacy --write
+
+simulate: $(READY) ## simulate 2,000 libraries: does the interval of audit-estimate hold the truth in 95 % of them?
+	$(BIN)/python tests/simulate_estimate.py
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) $(VENV)-openapi .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,7 +18,9 @@ import typer
 from replycheck.commands.check import check
 from replycheck.commands.common import FINE, INTERRUPTED, MISUSE, OURS, report
 from replycheck.commands.corpus import corpus, evaluate, train
+from replycheck.commands.estimate import audit_estimate, audit_sample
 from replycheck.commands.feedback import feedback
+from replycheck.commands.privacy import evaluate_privacy
 from replycheck.commands.score import score
 from replycheck.errors import ReplycheckError
 
@@ -118,7 +120,7 @@ def _root(
     """Does a library's reply listen, or does it push services?"""
 
 
-for _command in (check, score, train, evaluate, corpus):
+for _command in (check, score, train, evaluate, corpus, audit_sample, audit_estimate, evaluate_privacy):
     app.command()(_command)
 app.add_typer(feedback)
 
