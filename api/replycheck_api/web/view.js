@@ -93,9 +93,13 @@ function advice(verdict, words) {
 function carried(verdict, words) {
   if (!verdict.reasons.length) return [];
   const side = (r) => verdict.sentences.find((s) => s.start === r.start && s.end === r.end)?.side || "neutral";
+  const points = (weight) => {
+    const count = Math.round(Math.abs(weight) * 100);
+    return `${count} ${count === 1 ? "point" : "points"} ${weight > 0 ? "lower" : "higher"}`;
+  };
   const items = verdict.reasons.map((r) =>
     make("li", { class: side(r) }, make("span", { class: "mark", "aria-hidden": "true", text: `${words.sides[side(r)].symbol} ` }), make("span", { class: "said", text: r.text }),
-      make("span", { class: "soft", text: ` ${words.moves[r.move].plain}; without it the probability would be ${Math.round(Math.abs(r.weight) * 100)} points ${r.weight > 0 ? "lower" : "higher"}` })));
+      make("span", { class: "soft", text: ` ${words.moves[r.move].plain}; without it the probability would be ${points(r.weight)}` })));
   return [make("h3", { text: "What carried it" }), make("ul", { class: "carried" }, ...items)];
 }
 
