@@ -18,7 +18,7 @@ LAYERS = [
     {"referral", "classifier"},
     {"bundle"},
     {"checker", "advice", "order", "drafts"},
-    {"findings"},
+    {"underlining"},
     {"corpus", "tables", "spacy_component", "privacy", "estimate"},
     {"feedback", "judging"},
     {"training", "finetuning"},

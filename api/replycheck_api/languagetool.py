@@ -19,10 +19,10 @@ from fastapi.responses import PlainTextResponse
 from replycheck import __version__
 from replycheck.codebook import MOVES, Move, Side
 from replycheck.errors import TooLong
-from replycheck.findings import Finding
 from replycheck.markup import Marked, read_annotation
 from replycheck.offsets import OffsetUnit, converted
 from replycheck.text import mask, sentence_spans
+from replycheck.underlining import Finding
 from replycheck_api.check import service_of
 from replycheck_api.problems import AsciiJSON, Kind, Problem, described_plain
 from replycheck_api.schemas import ConfigOut, InfoOut, LanguageOut, MatchesOut

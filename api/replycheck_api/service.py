@@ -18,9 +18,9 @@ from typing import Any
 from replycheck.bundle import Manifest, load_bundle
 from replycheck.checker import Checker
 from replycheck.errors import BundleError
-from replycheck.findings import Finding, findings
 from replycheck.reply import Reply, Verdict
 from replycheck.settings import Settings
+from replycheck.underlining import Finding, findings
 from replycheck_api.access import Access
 from replycheck_api.metrics import Metrics
 from replycheck_api.problems import Kind, Problem

@@ -8,7 +8,7 @@ from replycheck.advice import instead
 from replycheck.checker import Checker
 from replycheck.codebook import Move, Side
 from replycheck.corpus import read_split
-from replycheck.findings import findings
+from replycheck.underlining import findings
 
 
 def test_a_sentence_is_underlined_for_what_it_does(checker: Checker) -> None:
