@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve encoder train evaluate corpus bench fuzz privacy simulate bench-audit soak bench-http openapi clean
+.PHONY: help setup demo test check serve encoder train evaluate corpus bench fuzz privacy simulate bench-audit soak bench-http openapi integrations pictures soak-feedback clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -77,6 +77,15 @@ openapi: $(READY) ## hold the service to its OpenAPI document (schemathesis), an
 	$(PYTHON) -m venv $(VENV)-openapi
 	$(VENV)-openapi/bin/python -m pip install --quiet --disable-pip-version-check schemathesis openapi-python-client
 	BIN=$(BIN) TOOLS=$(VENV)-openapi/bin bash tests/openapi.sh
+
+integrations: ## put the tools for browsers, Thunderbird and Outlook together, in dist/integrations (docs/integrations.md)
+	$(PYTHON) integrations/build.py
+
+pictures: $(READY) ## draw the pictures in docs/ anew, in Chromium
+	$(BIN)/python tests/pictures.py
+
+soak-feedback: $(READY) ## kill -9 during 10,000 feedback posts: all acknowledged ones there, none twice
+	$(BIN)/python tests/soak_feedback.py
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) $(VENV)-openapi .pytest_cache .mypy_cache .ruff_cache .hypothesis

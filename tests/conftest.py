@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,3 +39,14 @@ def checker() -> Checker:
 @pytest.fixture(scope="session")
 def training(data: Path) -> list[Example]:
     return read_split(data, "train")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly which tests were left out, and why: a skipped one looks like a passed one otherwise."""
+    left_out = terminalreporter.stats.get("skipped", [])
+    if not left_out:
+        return
+    reasons = Counter(str(report.longrepr[2] if isinstance(report.longrepr, tuple) else "") for report in left_out)
+    terminalreporter.section(f"LEFT OUT: {len(left_out)} tests", sep="!", red=True, bold=True)
+    for reason, count in reasons.items():
+        terminalreporter.line(f"{count:4} {reason.removeprefix('Skipped: ')}")

@@ -17,8 +17,7 @@ import pytest
 
 from replycheck import cli
 from replycheck.checker import Checker, load
-from replycheck.codebook import MOVES, Move, UnsureReason
-from replycheck.commands.check import REASON_IN_WORDS
+from replycheck.codebook import MOVES, UNSURE_PLAIN, Move, UnsureReason
 from replycheck.reply import Reason, Reply, Sentence, Verdict
 from replycheck.tables import COLUMNS
 
@@ -161,7 +160,7 @@ def test_the_verdict_is_said_in_words(fixed: Runner, text: str, says: str) -> No
 
 
 def test_every_reason_to_be_unsure_is_said_in_words() -> None:
-    assert set(REASON_IN_WORDS) == set(UnsureReason)
+    assert set(UNSURE_PLAIN) == set(UnsureReason)
 
 
 @pytest.mark.parametrize("message", [MESSAGE, None, ""])

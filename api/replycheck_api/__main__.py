@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from replycheck.bundle import inspect_bundle
 from replycheck.errors import ReplycheckError, UsageError
+from replycheck.feedback import Store
 from replycheck.settings import CONFIG, PREFIX, Settings, descriptions
 from replycheck_api.access import Access, new_key
 from replycheck_api.app import create_app
@@ -79,9 +80,11 @@ def main(arguments: Sequence[str] = ()) -> int:
             raise UsageError(f"log_level = {settings.log_level!r}: expected one of {', '.join(LEVELS)}")
         if settings.port > 65535:
             raise UsageError(f"port = {settings.port}: expected at most 65535")
-        # The lifespan does both again; looking first makes a line of what would be a traceback.
+        # The application does it all again; looking first makes a line of what would be a traceback.
         Access(settings)
         inspect_bundle(settings.model)
+        if settings.feedback:
+            Store(settings.feedback).close()
     except ReplycheckError as problem:
         sys.stderr.write(f"replycheck: {problem}\n")
         return 2 if isinstance(problem, UsageError) else 3

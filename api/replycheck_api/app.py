@@ -15,8 +15,9 @@ from starlette.middleware.cors import CORSMiddleware
 
 from replycheck import __version__
 from replycheck.checker import Checker
+from replycheck.feedback import Store
 from replycheck.settings import Settings
-from replycheck_api import check, languagetool, operations
+from replycheck_api import check, corrections, languagetool, operations, page
 from replycheck_api.access import Access
 from replycheck_api.guard import Guard
 from replycheck_api.metrics import Metrics, forget_this_process
@@ -75,16 +76,18 @@ def create_app(settings: Settings | None = None, checker: Checker | None = None)
         },
     )
     app.state.service = service
+    app.state.corrections = Store(settings.feedback) if settings.feedback else None
     app.add_middleware(Guard, limit=body_limit(settings), timeout=settings.request_timeout, metrics=metrics)
     if settings.cors_origins:
         # outermost, so that a page can read why it was refused
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "X-API-Key"],
         )
     handle_problems(app)
-    for part in (check, languagetool, operations):
+    for part in (check, corrections, languagetool, operations, page):
         app.include_router(part.router)
+    app.mount("/web", page.Files(directory=page.WEB))
     return app

@@ -7,8 +7,9 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
+from replycheck.codebook import to_dict
 from replycheck_api import schemas
-from replycheck_api.schemas import BatchRequest, CheckRequest, LineOut, ProblemOut
+from replycheck_api.schemas import BatchRequest, CheckRequest, FeedbackRequest, LineOut, ProblemOut
 
 _REF = "#/components/schemas/{model}"
 _EMAIL = (
@@ -30,7 +31,8 @@ class Application(FastAPI):
             return self.openapi_schema
         document = super().openapi()
         _, ours = models_json_schema(
-            [(m, "validation") for m in (CheckRequest, BatchRequest, LineOut, ProblemOut)], ref_template=_REF
+            [(m, "validation") for m in (CheckRequest, BatchRequest, FeedbackRequest, LineOut, ProblemOut)],
+            ref_template=_REF,
         )
         document["components"]["schemas"] |= ours["$defs"]
         paths = document["paths"]
@@ -112,7 +114,15 @@ def _bodies(paths: dict[str, Any]) -> None:
             },
         }
     }
-    for path, content in (("/v1/check", check), ("/v1/check/batch", batch), ("/v2/check", form)):
+    order = {"application/json": {"schema": _ref("CheckRequest"), "example": schemas.REQUEST_EXAMPLE}}
+    feedback = {"application/json": {"schema": _ref("FeedbackRequest"), "example": schemas.FEEDBACK_EXAMPLE}}
+    for path, content in (
+        ("/v1/check", check),
+        ("/v1/check/batch", batch),
+        ("/v1/reorder", order),
+        ("/v1/feedback", feedback),
+        ("/v2/check", form),
+    ):
         paths[path]["post"]["requestBody"] = {"required": True, "content": content}
     paths["/v1/check/batch"]["post"]["responses"]["200"]["content"]["application/x-ndjson"] = {
         "schema": _ref("LineOut"),
@@ -157,6 +167,11 @@ _ANSWERS: dict[str, Any] = {
     "/v1/check": schemas.VERDICT_EXAMPLE,
     "/v1/check/batch": {"verdicts": [schemas.VERDICT_EXAMPLE]},
     "/v1/model": schemas.MODEL_EXAMPLE,
+    "/v1/codebook": to_dict(),
+    "/v1/page": {"needs_key": False, "feedback": False, "max_chars": 100_000},
+    "/v1/reorder": schemas.REORDER_EXAMPLE,
+    "/v1/feedback": schemas.KEPT_EXAMPLE,
+    "/v1/feedback/{id}": {"forgotten": 1},
     "/healthz": {"status": "alive"},
     "/readyz": {"status": "ready"},
     "/metrics": 'replycheck_model_in_use{model_version="default-0123456789"} 1.0\n',

@@ -33,6 +33,8 @@ class Kind(Enum):
     UNAUTHORIZED = ("unauthorized", 401, "An API key is needed")
     INVALID_FORM = ("invalid-form", 400, "The form has fields that can't be accepted")
     NOT_FOUND = ("not-found", 404, "There is nothing at this path")
+    NO_STORE = ("no-store", 404, "No corrections are kept here")
+    CONFLICT = ("conflict", 409, "Another correction has this id")
     METHOD_NOT_ALLOWED = ("method-not-allowed", 405, "This path does not take this method")
     TIMEOUT = ("timeout", 408, "The body did not come")
     TOO_LONG = ("too-long", 413, "A text is too long")

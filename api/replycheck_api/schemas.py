@@ -243,6 +243,79 @@ class InfoOut(BaseModel):
     software: SoftwareOut
 
 
+class CorrectedMoveIn(_Strict):
+    """What one sentence really does; offsets count code points."""
+
+    start: int = Field(ge=0)
+    end: int = Field(ge=1)
+    move: Move
+
+
+class FeedbackRequest(_Strict):
+    """What a person says a reply really does. Kept only with their consent."""
+
+    id: str = Field(
+        pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+        description="A random UUID made by the sender, the same when the same correction is sent again.",
+    )
+    consent: Literal[True] = Field(description="That the person agrees to the texts being kept.")
+    reply: Annotated[str, AfterValidator(_not_blank)]
+    patron_message: str | None = None
+    message_kind: MessageKind | None = None
+    label: Label = Field(description="What the reply really does.")
+    model_label: Label = Field(description="What the verdict said.")
+    model_version: str = Field(max_length=200, description="That of the verdict.")
+    moves: list[CorrectedMoveIn] = Field(
+        default=[], max_length=1000, description="Sentences that were read wrongly; spans do not touch."
+    )
+
+
+class FeedbackOut(_Strict):
+    """A correction as it is kept."""
+
+    id: str
+    new: bool = Field(description="False where this correction was there already.")
+    reply: str = Field(description="With placeholders instead of personal data.")
+    patron_message: str
+
+
+class ForgottenOut(_Strict):
+    """What was deleted."""
+
+    forgotten: int
+
+
+class CodebookOut(_Strict):
+    """The codebook; the keys of each table are its words."""
+
+    labels: dict[Label, dict[str, str]]
+    sides: dict[Side, dict[str, str]]
+    message_kinds: dict[MessageKind, dict[str, str]]
+    moves: dict[Move, dict[str, str]]
+    unsure_reasons: dict[UnsureReason, dict[str, str]]
+    questions: list[str]
+    afterwards: str
+    not_for: list[str]
+
+
+class PageOut(_Strict):
+    """What the page must know of the service."""
+
+    needs_key: bool
+    feedback: bool
+    max_chars: int
+
+
+class ReorderOut(_Strict):
+    """The same sentences in another order; nulls where nothing can be moved."""
+
+    reply: str | None
+    order: list[int] | None = Field(description="Numbers of the sentences, in their new order.")
+    p_pushing_before: float
+    p_pushing_after: float | None
+    model_version: str
+
+
 class StatusOut(_Strict):
     """A word on the state of the service."""
 
@@ -355,4 +428,27 @@ MATCHES_EXAMPLE: dict[str, Any] = {
         }
     ],
     "sentenceRanges": [[0, 16], [17, 65]],
+}
+FEEDBACK_EXAMPLE: dict[str, Any] = {
+    "id": "6f1c2d34-9a0b-4c5d-8e7f-0123456789ab",
+    "consent": True,
+    "reply": _REPLY,
+    "patron_message": _MESSAGE,
+    "label": "service-pushing",
+    "model_label": "listening",
+    "model_version": "default-0123456789",
+    "moves": [{"start": 20, "end": 63, "move": "already_do"}],
+}
+KEPT_EXAMPLE: dict[str, Any] = {
+    "id": "6f1c2d34-9a0b-4c5d-8e7f-0123456789ab",
+    "new": True,
+    "reply": _REPLY,
+    "patron_message": _MESSAGE,
+}
+REORDER_EXAMPLE: dict[str, Any] = {
+    "reply": "What are they filming? We have cameras to borrow.",
+    "order": [1, 0],
+    "p_pushing_before": 0.61,
+    "p_pushing_after": 0.38,
+    "model_version": "default-0123456789",
 }

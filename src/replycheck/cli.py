@@ -20,6 +20,7 @@ from replycheck.commands.check import check
 from replycheck.commands.common import FINE, INTERRUPTED, MISUSE, OURS, report
 from replycheck.commands.corpus import corpus, evaluate, finetune, train
 from replycheck.commands.estimate import audit_estimate, audit_sample
+from replycheck.commands.feedback import feedback
 from replycheck.commands.formats import formats
 from replycheck.commands.privacy import evaluate_privacy
 from replycheck.commands.score import score
@@ -135,6 +136,7 @@ for _command in (
     evaluate_privacy,
 ):
     app.command()(_command)
+app.add_typer(feedback)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ Stands before the walk of a reply: everything that prints, trains or validates t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Label(StrEnum):
@@ -87,6 +89,14 @@ class MoveEntry(Entry):
     plain: str
 
 
+@dataclass(frozen=True, slots=True)
+class SideEntry:
+    """A side: its mark, so that it never shows by colour alone, and the words that a report uses for it."""
+
+    symbol: str
+    plain: str
+
+
 POST = "“It's Best To Make the Most Of This” (library blog, 3 September 2015)"
 RUSA = (
     "RUSA, Guidelines for Behavioral Performance of Reference and Information Service Providers, “Listening/Inquiring”"
@@ -112,6 +122,16 @@ LABELS: dict[Label, Entry] = {
         "Thank you so much for your feedback! Please complete our survey.",
         POST,
     ),
+}
+
+LABELS_PLAIN: dict[Label, str] = {Label.LISTENING: "listens", Label.PUSHING: "pushes services"}
+"""What “this reply” does, in words."""
+
+SIDES: dict[Side, SideEntry] = {
+    Side.LISTENING: SideEntry("●", "listens"),
+    Side.PUSHING: SideEntry("▲", "pushes"),
+    Side.NEUTRAL: SideEntry("■", "answers"),
+    Side.COURTESY: SideEntry("·", "courtesy"),
 }
 
 MESSAGE_KINDS: dict[MessageKind, Entry] = {
@@ -266,6 +286,16 @@ UNSURE_REASONS: dict[UnsureReason, Entry] = {
     ),
 }
 
+UNSURE_PLAIN: dict[UnsureReason, str] = {
+    UnsureReason.OUT_OF_DOMAIN: "the text is unlike anything the model has learned from",
+    UnsureReason.COURTESY_ONLY: "nothing remains once the courtesy is struck out",
+    UnsureReason.MESSAGE_MISSING: "without the patron's message it reads both ways: fine if they asked for this, a pitch if they were telling you something",
+    UnsureReason.MESSAGE_UNCLEAR: "it hangs on whether the message tells something or asks for something, and that is not clear",
+    UnsureReason.INFORMS_ONLY: "nothing is pushed, but nothing is taken up, asked, owned or offered either; most people feel unheard by this",
+    UnsureReason.NEAR_THRESHOLD: "the probability is close to the threshold",
+}
+"""The reasons as the end of a sentence that starts “unsure:”."""
+
 QUESTIONS = (
     "What can you say to show that this person is heard?",
     "What can you, personally, do about it now or soon?",
@@ -274,6 +304,32 @@ QUESTIONS = (
 """The three questions that every result should help its reader answer (from the blog post)."""
 
 AFTERWARDS = "How could I have done that better?"
+
+NOT_FOR = (
+    "Judging, ranking or comparing members of staff, in any form.",
+    "Deciding anything without a person who reads the reply. `unsure` means: look yourself.",
+    "Measuring whether an answer is right, or whether anybody was helped: a listening reply can be wrong, a pushing one true.",
+    "Other languages than English.",
+)
+"""What the product must not be used for, as the README has it."""
+
+
+def to_dict() -> dict[str, Any]:
+    """The whole codebook for programs and pages, so that no word of it is written twice; keys are the words themselves."""
+
+    def entries(table: Mapping[Any, Entry], **more: Mapping[Any, str]) -> dict[str, dict[str, str]]:
+        return {str(k): asdict(e) | {name: words[k] for name, words in more.items()} for k, e in table.items()}
+
+    return {
+        "labels": entries(LABELS, plain=LABELS_PLAIN),
+        "sides": {str(k): asdict(e) for k, e in SIDES.items()},
+        "message_kinds": entries(MESSAGE_KINDS),
+        "moves": entries(MOVES),
+        "unsure_reasons": entries(UNSURE_REASONS, plain=UNSURE_PLAIN),
+        "questions": list(QUESTIONS),
+        "afterwards": AFTERWARDS,
+        "not_for": list(NOT_FOR),
+    }
 
 
 def markdown_tables() -> str:

@@ -62,6 +62,8 @@ class Settings:
     """Seconds between two looks at whether the model folder has changed."""
     log_level: str = "info"
     """debug, info, warning or error; a text is logged at none of them."""
+    feedback: Path | None = None
+    """File (SQLite) in which corrections are kept that people agree to; without one, none are taken."""
     languagetool_upstream: str = ""
     """Address of a LanguageTool server that /v2/check asks too, such as http://127.0.0.1:8081; texts are sent to it."""
     languagetool_timeout: int = 5

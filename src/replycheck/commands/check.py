@@ -95,23 +95,17 @@ def _console() -> Console:
 
 
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_MARK = {"pushing": ("▲", "red"), "listening": ("●", "green"), "neutral": ("·", "default"), "courtesy": ("·", "dim")}
-REASON_IN_WORDS = {
-    "near_threshold": "the probability is close to the threshold",
-    "message_missing": "without the patron's message it reads both ways: fine if they asked for this, a pitch if they were telling you something",
-    "message_unclear": "it hangs on whether the message tells something or asks for something, and that is not clear",
-    "informs_only": "nothing is pushed, but nothing is taken up, asked, owned or offered either; most people feel unheard by this",
-    "courtesy_only": "nothing remains once the courtesy is struck out",
-    "out_of_domain": "the text is unlike anything the model has learned from",
-}
+_STYLE = {"pushing": "red", "listening": "green", "neutral": "default", "courtesy": "dim"}
 
 
 def _in_words(verdict: Verdict) -> str:
-    what = "pushes services" if verdict.label == "service-pushing" else "listens"
+    from replycheck.codebook import LABELS_PLAIN, UNSURE_PLAIN
+
+    what = LABELS_PLAIN[verdict.label]
     figures = f"probability of pushing {verdict.probability:.2f}, threshold {verdict.threshold:.2f}"
     if verdict.unsure_reason is None:
         return f"This reply {what} ({figures})."
-    why = REASON_IN_WORDS[verdict.unsure_reason]
+    why = UNSURE_PLAIN[verdict.unsure_reason]
     detail = f" ({verdict.unsure_detail})" if verdict.unsure_reason == "out_of_domain" else ""
     return f"This reply probably {what} ({figures}), but unsure: {why}{detail}."
 
@@ -122,16 +116,16 @@ def _show(console: Console, verdict: Verdict, name: str | None, patron_message: 
     from rich.table import Table
     from rich.text import Text
 
-    from replycheck.codebook import MOVES
+    from replycheck.codebook import MOVES, SIDES
 
     if name:
         console.rule(escape(name), align="left")
     if patron_message:
-        console.print(Padding(Text(f"They wrote: {_printable(patron_message)}", style="italic"), (0, 0, 1, 0)))
+        console.print(Padding(Text(f"They wrote: {printable(patron_message)}", style="italic"), (0, 0, 1, 0)))
     grid = Table.grid(padding=(0, 1))
     for sentence in verdict.sentences:
-        mark, style = _MARK[sentence.side]
-        words = _printable(verdict.cut(sentence))
+        mark, style = SIDES[sentence.side].symbol, _STYLE[sentence.side]
+        words = printable(verdict.cut(sentence))
         grid.add_row(Text(mark, style=style), Text(MOVES[sentence.move].plain, style=style), Text(words))
     console.print(grid)
     console.print()
@@ -143,20 +137,20 @@ def _show(console: Console, verdict: Verdict, name: str | None, patron_message: 
         for reason in verdict.reasons:
             sign = "towards pushing" if reason.weight > 0 else "towards listening"
             what = f"{MOVES[reason.move].plain}, {abs(reason.weight):.2f} {sign}"
-            _indented(console, f"“{_printable(verdict.cut(reason))}” ({what})", 2)
+            _indented(console, f"“{printable(verdict.cut(reason))}” ({what})", 2)
     if verdict.advice:
         console.print("What to do instead:")
         for piece in verdict.advice:
             at = ""
             if piece.start is not None:
-                at = f"“{_printable(verdict.text[piece.start : piece.end])}” → "
+                at = f"“{printable(verdict.text[piece.start : piece.end])}” → "
             _indented(console, piece.question, 2)
             _indented(console, f"{at}{piece.suggestion}", 4)
             _indented(console, f"[{piece.citation}]", 4, style="dim")
     console.print()
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Somebody's words on one line, without what would steer the terminal or turn the line's direction."""
     return _STEERING.sub("\ufffd", " ".join(text.split()))
 
