@@ -47,8 +47,8 @@ def run(checker: Checker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         monkeypatch.delenv(name)
     handlers = {s: signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGHUP)}
 
-    def found(model: Path) -> Checker:
-        return checker if model.name == "default" else load(model)
+    def found(model: Path, engine: str | None) -> Checker:
+        return checker if model.name == "default" else load(model, engine)
 
     def call(*arguments: object, stdin: bytes | str = b"") -> Run:
         raw = stdin.encode() if isinstance(stdin, str) else stdin
@@ -89,7 +89,7 @@ class Fixed:
 
 @pytest.fixture
 def fixed(run: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    monkeypatch.setattr("replycheck.checker.load", lambda _: Fixed())
+    monkeypatch.setattr("replycheck.checker.load", lambda *_: Fixed())
     return run
 
 
@@ -528,7 +528,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(option: str, unbuffered: str)
 STOPPED_WHILE_WRITING = """
 import sys, time, types
 sys.modules["replycheck.checker"] = types.ModuleType("replycheck.checker")
-sys.modules["replycheck.checker"].load = lambda _: None
+sys.modules["replycheck.checker"].load = lambda *_: None
 from replycheck import tables
 def slow(table, added, whole=tables._full):
     yield from whole(table, added)

@@ -51,6 +51,7 @@ class Options:
     with_text: bool = False
     min_group: int = 10
     model: Path | None = None
+    engine: str | None = None
     compare: Path | None = None
     max_chars: int = 100_000
 
@@ -154,7 +155,7 @@ def write_audit(
         summary = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            **_versions(manifest, options),
+            **_versions(manifest, task, options),
             "inputs": {"files": len(files), "bytes": sum(i.size for i in inputs)},
             **summarise(counts, known, listed, canned),
         }
@@ -187,6 +188,7 @@ def audit(
     mapping: str | Path | None = None,
     staff: Sequence[str] = (),
     model: str | Path | None = None,
+    engine: str | None = None,
     min_group: int = 10,
     jobs: int = 1,
 ) -> pd.DataFrame:
@@ -204,6 +206,7 @@ def audit(
         staff=tuple(staff),
         min_group=min_group,
         model=Path(model) if model else None,
+        engine=engine,
     )
     with tempfile.TemporaryDirectory(prefix="replycheck-") as folder:
         summary = write_audit([Path(p) for p in paths], Path(folder) / "audit", options, jobs=jobs)
@@ -230,9 +233,12 @@ def _task(options: Options, secret: bytes) -> tuple[Task, Any]:
     from replycheck.bundle import inspect_bundle
     from replycheck.settings import Settings
 
-    folder = (options.model or Settings.from_environment().model).resolve()
+    settings = Settings.from_environment()
+    folder = (options.model or settings.model).resolve()
+    engine = options.engine or settings.engine or None
     manifest, _ = inspect_bundle(folder)
-    return Task(str(folder), manifest.model_version, secret, options.with_text, options.max_chars), manifest
+    version = manifest.version_of(engine)
+    return Task(str(folder), engine, version, secret, options.with_text, options.max_chars), manifest
 
 
 def _remembered(paths: Sequence[Path], options: Options, task: Task) -> dict[str, Any]:
@@ -412,13 +418,13 @@ def _earlier(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _versions(manifest: Any, options: Options) -> dict[str, Any]:
+def _versions(manifest: Any, task: Task, options: Options) -> dict[str, Any]:
     from replycheck import __version__
 
     return {
         "replycheck": __version__,
         "model": {
-            "version": manifest.model_version,
+            "version": task.model_version,
             "threshold": round(manifest.threshold, 4),
             "data": manifest.data_fingerprint,
             "replies": manifest.trained_on["replies"],

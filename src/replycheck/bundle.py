@@ -64,6 +64,10 @@ class Manifest:
     versions: dict[str, str]
     files: dict[str, dict[str, Any]]
 
+    def version_of(self, engine: str | None) -> str:
+        """The version that verdicts of that engine carry: those of another than the default differ, so it must too."""
+        return f"{self.model_version}+{engine}" if engine and engine != self.engine else self.model_version
+
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
@@ -231,8 +235,8 @@ def inspect_bundle(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
 
 
 def load_bundle(folder: Path, engine: str | None = None) -> tuple[Engine, Manifest]:
-    """(engine, manifest) with the engine of that name (`ENGINES`), or the bundle's default; every hash and type is checked before
-    anything is built."""
+    """(engine, manifest) with the engine of that name (`ENGINES`), or the bundle's default; the manifest is that engine's. Every hash
+    and type is checked before anything is built."""
     from skops import io as skops_io
 
     manifest, contents = inspect_bundle(folder)
@@ -253,6 +257,9 @@ def load_bundle(folder: Path, engine: str | None = None) -> tuple[Engine, Manife
         raise BundleError(folder / file, f"foreign: holds a {type(found).__name__}, not an engine")
     if name == "deep":
         found.encoder = build_encoder(folder, contents)
+    if name != manifest.engine:
+        chosen = {"engine": name, "model_version": manifest.version_of(name), "threshold": found.threshold_}
+        manifest = Manifest(**{**asdict(manifest), **chosen})
     return found, manifest
 
 

@@ -59,6 +59,8 @@ class Task:
 
     model: str
     """Folder of the model, on the machine that judges."""
+    engine: str | None
+    """`fast` or `deep`; None is the model's default."""
     model_version: str
     secret: bytes
     """Keys every digest. It is made from the transcripts, so that who lacks them can check no guess against a digest."""
@@ -81,7 +83,7 @@ class WrongModel(ReplycheckError):
 
 def judge(task: Task, first: int, conversations: Sequence[Conversation]) -> Judged:
     """The lines of a chunk whose first conversation has the running number `first`."""
-    checker = _checker(task.model)
+    checker = _checker(task.model, task.engine)
     if checker.model_version != task.model_version:
         raise WrongModel(
             f"{task.model}: holds {checker.model_version}; the audit was started with {task.model_version}"
@@ -106,10 +108,10 @@ def judge(task: Task, first: int, conversations: Sequence[Conversation]) -> Judg
 
 
 @lru_cache(maxsize=1)
-def _checker(model: str) -> Checker:
+def _checker(model: str, engine: str | None) -> Checker:
     from replycheck.checker import load
 
-    return load(Path(model))
+    return load(Path(model), engine)
 
 
 def _too_long(task: Task, run: Run) -> bool:

@@ -42,6 +42,10 @@ def audit(
         bool, typer.Option("--resume/--fresh", help="Go on with an interrupted audit, or start anew.")
     ] = True,
     model: Model = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="fast: many times quicker, less right; deep: the other way; else the model's default."),
+    ] = None,
 ) -> None:
     """Audit past chats: how often, where and when replies listened or pushed. Nobody's name is written."""
     if dry_run:
@@ -59,6 +63,7 @@ def audit(
         with_text=with_text,
         min_group=min_group,
         model=model,
+        engine=engine,
         compare=compare,
         max_chars=Settings.from_environment().max_chars,
     )
