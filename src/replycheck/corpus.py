@@ -441,55 +441,7 @@ def refresh(data: Path, hard: set[str]) -> None:
         new.write_text(before + begin + counts(data) + "\n" + end + after, encoding="utf-8")
 
 
-# --- labelled tables, and the log of the test batches ------------------------------------------------------------
-
-
-def read_labelled_table(path: Path) -> list[Example]:
-    """Examples of a batch file, or of a table with columns `reply` and `label` (and, if there, `patron_message`,
-    `message_kind`, `group`, `pair`); every faulty cell is named, all at once."""
-    if (
-        path.suffix.lower() == ".jsonl"
-        and '"annotations"' in path.read_text(encoding="utf-8", errors="replace")[:20000]
-    ):
-        return read_batch(path)[1]
-    from replycheck.tables import FIRST_ROW, read_table
-
-    table = read_table(path)
-    for column in ("reply", "label"):
-        if column not in table.columns:
-            raise CorpusError(
-                f"no such column; there are {', '.join(map(str, table.columns))}", file=path, column=column
-            )
-    faults: list[str] = []
-    found: list[Example] = []
-    first = FIRST_ROW[path.suffix.lower()]
-    for row, record in enumerate(table.to_dict("records"), first):
-        cell = {str(k): "" if v is None or v != v else str(v).strip() for k, v in record.items()}
-        kind = cell.get("message_kind", "") if cell.get("patron_message") else ""
-        if not cell["reply"]:
-            faults.append(f"row {row}, column 'reply': is empty")
-        if cell["label"] not in list(Label):
-            faults.append(f"row {row}, column 'label': found {cell['label']!r}, allowed: {', '.join(Label)}")
-        elif kind and kind not in list(MessageKind):
-            faults.append(f"row {row}, column 'message_kind': found {kind!r}, allowed: {', '.join(MessageKind)}")
-        elif cell["reply"]:
-            found.append(
-                Example(
-                    id=f"row {row}",
-                    batch=cell.get("group") or f"row {row}",
-                    reply=cell["reply"],
-                    label=Label(cell["label"]),
-                    patron_message=cell.get("patron_message", ""),
-                    message_kind=MessageKind(kind) if kind else None,
-                    pair=cell.get("pair") or None,
-                )
-            )
-    if faults:
-        raise CorpusError("; ".join(faults), file=path)
-    if not found:
-        raise CorpusError("has no rows", file=path)
-    return found
-
+# --- the log of the test batches ---------------------------------------------------------------------------------
 
 OPENINGS = "openings.md"
 
