@@ -1,0 +1,277 @@
+"""Which replies to label next, which labels look wrong, and how far two people agree.
+
+Beside the walk, around `training`: before it, to spend a person's hours where they teach most; after it, to look again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import cohen_kappa_score
+from sklearn.preprocessing import normalize
+
+from replycheck.checker import Checker
+from replycheck.codebook import Label, Move
+from replycheck.corpus import Example, LabelledMessage, alike
+from replycheck.encoder import CorpusEncoder
+from replycheck.errors import UsageError
+from replycheck.evaluation import interval
+from replycheck.reply import Reply
+from replycheck.training import Progress, silent, train
+
+Floats = NDArray[np.float64]
+RANDOM = 0.1
+"""Share of the chosen that is drawn by lot, so that a share counted on these is honest."""
+PREFILTER = 4
+"""Uncertain replies that the diverse ones are chosen from, for each that is wanted."""
+TOPICS = 48
+"""Dimensions of the space in which replies are told apart."""
+_CHUNK = 512
+
+
+# --- what to label next ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A reply worth labelling: its row, and whether it was drawn by lot or chosen."""
+
+    row: int
+    drawn: bool
+
+
+def label_next(
+    checker: Checker, replies: Sequence[Reply], n: int, *, known: Sequence[str] = (), seed: int = 0
+) -> list[Choice]:
+    """At most `n` rows whose labels would teach most, in a shuffled order.
+
+    A tenth is drawn by lot from all rows. The others are uncertain (close to the threshold) and unlike each other: a weighted k-means
+    over the most uncertain, one from each cluster (Zhdanov 2019, “Diverse mini-batch active learning”). A reply that
+    is a near-duplicate of a chosen or a `known` (already labelled) one is passed over. UsageError if nothing can be chosen.
+    """
+    if n < 1:
+        raise UsageError("choose at least one reply")
+    rng = np.random.default_rng(seed)
+    texts = [r.text for r in replies]
+    twins = _twins([*texts, *known])
+    barred = {i for i in range(len(texts)) if not texts[i].strip() or any(j >= len(texts) for j in twins[i])}
+    free = [i for i in range(len(texts)) if i not in barred]
+    if not free:
+        raise UsageError("every reply is empty or labelled already")
+    taken: list[int] = []
+    for i in rng.permutation(free).tolist():
+        if len(taken) < round(n * RANDOM) and not twins[i] & set(taken):
+            taken.append(i)
+    drawn = set(taken)
+    doubt, place = _uncertainty_and_place(checker, replies)
+    barred |= {j for i in taken for j in (*twins[i], i)}
+    order = [i for i in np.argsort(-doubt, kind="stable").tolist() if i not in barred]
+    wanted = n - len(taken)
+    some = order[: max(PREFILTER * wanted, 1)]
+    for i in [*_spread(some, doubt, place, wanted, seed), *order]:
+        if len(taken) == n:
+            break
+        if i not in barred:
+            taken.append(i)
+            barred |= {i, *twins[i]}
+    return [Choice(i, i in drawn) for i in rng.permutation(taken).tolist()]
+
+
+def _twins(texts: Sequence[str]) -> list[set[int]]:
+    """Near-duplicates of each text."""
+    found: list[set[int]] = [set() for _ in texts]
+    for i, j, _ in alike(texts):
+        found[i].add(j)
+        found[j].add(i)
+    return found
+
+
+def _uncertainty_and_place(checker: Checker, replies: Sequence[Reply]) -> tuple[Floats, Floats]:
+    """(replies,) 1 at the threshold and falling with the distance in log-odds; (replies, dimensions) of what it does and is about."""
+    probability, moves = [], []
+    for at in range(0, len(replies), _CHUNK):
+        chunk = replies[at : at + _CHUNK]
+        batch, judged = checker.judge(chunk)
+        probability.append(judged.probability)
+        shares = np.zeros((len(chunk), judged.moves.shape[1]))
+        np.add.at(shares, batch.sentence_text, judged.moves)
+        moves.append(shares)
+    p = np.clip(np.concatenate(probability).astype(np.float64), 1e-6, 1 - 1e-6)
+    t = checker.engine.threshold_
+    distance = np.abs(np.log(p / (1 - p)) - np.log(t / (1 - t)))
+    return 1 / (1 + distance), np.hstack([normalize(np.concatenate(moves)), _topics([r.text for r in replies])])
+
+
+def _topics(texts: Sequence[str]) -> Floats:
+    matrix = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+").fit_transform([t or "-" for t in texts])
+    width = min(TOPICS, min(matrix.shape) - 1)
+    if width < 2:
+        return np.zeros((len(texts), 0))
+    found: Floats = normalize(TruncatedSVD(width, random_state=0).fit_transform(matrix))
+    return found
+
+
+def _spread(rows: Sequence[int], doubt: Floats, place: Floats, count: int, seed: int) -> list[int]:
+    """From each of `count` clusters of the rows the one nearest to its centre."""
+    if count < 1 or len(rows) <= count:
+        return list(rows)
+    chosen = np.array(rows)
+    model = KMeans(count, n_init=1, random_state=seed).fit(place[chosen], sample_weight=doubt[chosen])
+    distance = model.transform(place[chosen])
+    return [int(chosen[k]) for k in dict.fromkeys(distance.argmin(axis=0).tolist())]
+
+
+# --- which labels look wrong -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A label that looks wrong: the example, what the model would say, how likely the label is right, and the reason in words."""
+
+    example: Example
+    instead: Label
+    quality: float
+    why: str
+
+
+def check_labels(
+    examples: Sequence[Example],
+    others: Sequence[Example] = (),
+    messages: Sequence[LabelledMessage] = (),
+    *,
+    encoder: CorpusEncoder | None = None,
+    seed: int = 0,
+    jobs: int = 2,
+    progress: Progress = silent,
+) -> list[Doubt]:
+    """Every example, the likeliest to be mislabelled first. The probabilities are out of fold: no model has seen the example's
+    group; `others` (the corpus) teach too but are not looked at. UsageError without the extra `labels`."""
+    try:
+        from cleanlab.rank import get_label_quality_scores
+    except ImportError:
+        raise UsageError("check-labels needs the extra: pip install 'replycheck[labels]'") from None
+    ours = [e for e in examples if not e.contested]
+    trained = train([*ours, *others], messages, encoder=encoder, seed=seed, jobs=jobs, progress=progress)
+    probability = trained.out_of_fold[: len(ours)].astype(np.float64)
+    # put the threshold in the middle, so that which label is likelier agrees with the verdict
+    t = trained.engine.threshold_
+    p = _balanced(probability, t)
+    given = np.array([e.pushing for e in ours]).astype(int)
+    quality = get_label_quality_scores(given, np.column_stack([1 - p, p]), method="normalized_margin")
+    twins = _twins([e.reply for e in ours])
+    found = []
+    for i in np.argsort(quality, kind="stable").tolist():
+        e = ours[i]
+        instead = Label.PUSHING if p[i] >= 0.5 else Label.LISTENING
+        torn = [j for j in twins[i] if ours[j].label is not e.label and ours[j].patron_message == e.patron_message]
+        found.append(Doubt(e, instead, float(quality[i]), _reason(e, float(probability[i]), t, ours, torn)))
+    return found
+
+
+def _balanced(probability: Floats, threshold: float) -> Floats:
+    odds = probability / (1 - probability) * (1 - threshold) / threshold
+    found: Floats = odds / (1 + odds)
+    return found
+
+
+def _reason(e: Example, probability: float, threshold: float, ours: Sequence[Example], torn: Sequence[int]) -> str:
+    if torn:
+        return f"almost the same words stand in {ours[torn[0]].id}, which is {ours[torn[0]].label}"
+    says = Label.PUSHING if probability >= threshold else Label.LISTENING
+    figures = f"probability of pushing {probability:.2f}, threshold {threshold:.2f}"
+    if says is not e.label:
+        return f"models that have not seen it say {says} ({figures})"
+    return f"models that have not seen it agree ({figures})"
+
+
+# --- how far two people agree ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Raw agreement and Cohen's κ over what both gave; κ and its interval are None where one value alone was given."""
+
+    of: str
+    n: int
+    raw: float
+    kappa: float | None
+    interval: tuple[float, float] | None
+
+
+def match(a: Sequence[Example], b: Sequence[Example]) -> list[tuple[Example, Example]]:
+    """Examples of the same reply to the same message; UsageError if there are none."""
+    theirs: dict[tuple[str, str], list[Example]] = {}
+    for e in b:
+        theirs.setdefault(_same(e), []).append(e)
+    found = [(e, theirs[_same(e)].pop(0)) for e in a if theirs.get(_same(e))]
+    if not found:
+        raise UsageError("the two files have no reply in common")
+    return found
+
+
+def _same(e: Example) -> tuple[str, str]:
+    return " ".join(e.reply.split()), " ".join(e.patron_message.split())
+
+
+def agreement(pairs: Sequence[tuple[Example, Example]]) -> list[Agreement]:
+    """By label, kind and move (of sentences that both gave a move), then each label, kind and move against all others."""
+    labels = [(str(a.label), str(b.label)) for a, b in pairs]
+    kinds = [(str(a.message_kind), str(b.message_kind)) for a, b in pairs if a.message_kind and b.message_kind]
+    moves = [x for a, b in pairs for x in _common_moves(a, b)]
+    found = []
+    for name, given in (("label", labels), ("kind", kinds), ("move", moves)):
+        if not given:
+            continue
+        found.append(_agree(name, given))
+        words = sorted({w for pair in given for w in pair})
+        if len(words) > 2:
+            found += [_agree(f"{name}: {w}", [(str(x == w), str(y == w)) for x, y in given]) for w in words]
+    return found
+
+
+def _common_moves(a: Example, b: Example) -> list[tuple[str, str]]:
+    given: dict[tuple[int, int], Move] = {(s.start, s.end): s.move for s in b.sentences}
+    return [(str(s.move), str(given[s.start, s.end])) for s in a.sentences if (s.start, s.end) in given]
+
+
+def _agree(name: str, given: Sequence[tuple[str, str]]) -> Agreement:
+    x, y = np.array(given).T
+
+    def raw(rows: NDArray[np.int64]) -> float:
+        return float((x[rows] == y[rows]).mean())
+
+    def kappa(rows: NDArray[np.int64]) -> float | None:
+        if len({*x[rows], *y[rows]}) < 2:
+            return None
+        return float(cohen_kappa_score(x[rows], y[rows]))
+
+    every = np.arange(len(given))
+    value = kappa(every)
+    return Agreement(
+        name,
+        len(given),
+        round(raw(every), 3),
+        None if value is None else round(value, 3),
+        None if value is None else interval(kappa, [str(i) for i in range(len(given))]),
+    )
+
+
+def differing(pairs: Sequence[tuple[Example, Example]]) -> list[tuple[Example, Example]]:
+    """Those on whose label or kind the two differ."""
+    return [(a, b) for a, b in pairs if a.label is not b.label or a.message_kind is not b.message_kind]
+
+
+def cleaner() -> Callable[[str], str]:
+    """What takes personal data out of a text before it is written into a sheet."""
+    from replycheck.privacy import Deidentifier
+
+    return Deidentifier().clean
+
+
