@@ -12,7 +12,7 @@ help: ## list these targets
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[api,parquet,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[api,parquet,labels,notebooks,dev]'
 	@touch $(READY)
 
 setup: $(READY) ## make .venv and install everything into it

@@ -31,7 +31,9 @@ def only(path: Path) -> Example:
 
 def test_one_row_a_reply_is_enough(tmp_path: Path) -> None:
     file = tmp_path / "ours.csv"
-    file.write_text("Reply,Label\nThanks. What happened?,Listening\nWe have a form!,Service pushing\n", encoding="utf-8")
+    file.write_text(
+        "Reply,Label\nThanks. What happened?,Listening\nWe have a form!,Service pushing\n", encoding="utf-8"
+    )
     found = read_labels([file], weight=2.5).examples
     assert [e.label for e in found] == [Label.LISTENING, Label.PUSHING]
     assert {e.weight for e in found} == {2.5}
@@ -137,7 +139,10 @@ def test_every_fault_is_named_at_once_with_its_sheet_and_marked(tmp_path: Path) 
         read_labels([file], mark=True)
     said = str(problem.value)
     assert "4 cells" in said
-    assert "sheet 'March', row 3, column 'label': found 'pushing?', allowed: listening, service-pushing, can't tell" in said
+    assert (
+        "sheet 'March', row 3, column 'label': found 'pushing?', allowed: listening, service-pushing, can't tell"
+        in said
+    )
     assert "row 3, column 'message_kind': found 'wish', allowed: input, request, social" in said
     assert "row 4, column 'reply': is empty" in said
     assert "row 5, column 'moves': found 1 moves for 2 sentences" in said

@@ -79,7 +79,14 @@ def main() -> None:
                 lists[side][name.lower().replace("’", "'")].add(source)
 
     def is_word(name: str) -> bool:
-        stems = {name, *(name.removesuffix(s) + e for s, e in (("s", ""), ("es", ""), ("ed", ""), ("ing", ""), ("ed", "e"), ("ing", "e"), ("ies", "y")) if name.endswith(s))}
+        stems = {
+            name,
+            *(
+                name.removesuffix(s) + e
+                for s, e in (("s", ""), ("es", ""), ("ed", ""), ("ing", ""), ("ed", "e"), ("ing", "e"), ("ies", "y"))
+                if name.endswith(s)
+            ),
+        }
         return name in corpus or bool(stems & webster)
 
     given, family = lists["given"], lists["family"]
@@ -94,7 +101,9 @@ def main() -> None:
     (HERE / "names.txt").write_text("".join(lines), encoding="utf-8")
     words = sorted(w for w in corpus if w in webster or not (w in given or w in family))
     (HERE / "words.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
-    print(f"{len(lines):,} names, {sum(li.endswith('!' + chr(10)) for li in lines):,} of them in any case; {len(words):,} words")  # noqa: T201
+    print(
+        f"{len(lines):,} names, {sum(li.endswith('!' + chr(10)) for li in lines):,} of them in any case; {len(words):,} words"
+    )
 
 
 if __name__ == "__main__":

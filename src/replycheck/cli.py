@@ -11,6 +11,7 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -18,6 +19,8 @@ import typer
 from replycheck.commands.check import check
 from replycheck.commands.common import FINE, INTERRUPTED, MISUSE, OURS, report
 from replycheck.commands.corpus import corpus, evaluate, train
+from replycheck.commands.labelling import agreement, check_labels, label_next
+from replycheck.commands.models import models, retrain
 from replycheck.commands.score import score
 from replycheck.errors import ReplycheckError
 
@@ -117,8 +120,20 @@ def _root(
     """Does a library's reply listen, or does it push services?"""
 
 
-for _command in (check, score, train, evaluate, corpus):
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    check,
+    score,
+    label_next,
+    check_labels,
+    agreement,
+    retrain,
+    train,
+    evaluate,
+    corpus,
+)
+for _command in _COMMANDS:
     app.command()(_command)
+app.add_typer(models, name="models")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ Beside the walk, around `training`: before it, to spend a person's hours where t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,13 @@ from sklearn.metrics import cohen_kappa_score
 from sklearn.preprocessing import normalize
 
 from replycheck.checker import Checker
-from replycheck.codebook import Label, Move
+from replycheck.codebook import Label, MessageKind, Move
 from replycheck.corpus import Example, LabelledMessage, alike
 from replycheck.encoder import CorpusEncoder
-from replycheck.errors import UsageError
+from replycheck.errors import CorpusError, UsageError
 from replycheck.evaluation import interval
+from replycheck.labels import CANT_TELL
+from replycheck.privacy import Deidentifier
 from replycheck.reply import Reply
 from replycheck.training import Progress, silent, train
 
@@ -34,6 +37,7 @@ PREFILTER = 4
 TOPICS = 48
 """Dimensions of the space in which replies are told apart."""
 _CHUNK = 512
+_WORD = re.compile(r"\w+")
 
 
 # --- what to label next ------------------------------------------------------------------------------------------
@@ -110,8 +114,8 @@ def _uncertainty_and_place(checker: Checker, replies: Sequence[Reply]) -> tuple[
 
 
 def _topics(texts: Sequence[str]) -> Floats:
-    matrix = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+").fit_transform([t or "-" for t in texts])
-    width = min(TOPICS, min(matrix.shape) - 1)
+    matrix = TfidfVectorizer(sublinear_tf=True, analyzer=_WORD.findall).fit_transform([t.lower() for t in texts])
+    width = min(TOPICS, *(size - 1 for size in matrix.shape))
     if width < 2:
         return np.zeros((len(texts), 0))
     found: Floats = normalize(TruncatedSVD(width, random_state=0).fit_transform(matrix))
@@ -268,10 +272,72 @@ def differing(pairs: Sequence[tuple[Example, Example]]) -> list[tuple[Example, E
     return [(a, b) for a, b in pairs if a.label is not b.label or a.message_kind is not b.message_kind]
 
 
-def cleaner() -> Callable[[str], str]:
-    """What takes personal data out of a text before it is written into a sheet."""
-    from replycheck.privacy import Deidentifier
+def settle(pairs: Sequence[tuple[Example, Example]], sheet: Sequence[Mapping[str, str]]) -> tuple[list[Example], int]:
+    """(examples that both agree on or that were settled, how many were not settled), from the rows of a sheet that `differing_sheet`
+    made. CorpusError names a cell that is no word of the codebook."""
+    said = {
+        (" ".join(r["reply"].split()), " ".join(r["patron_message"].split())): (i, r) for i, r in enumerate(sheet, 2)
+    }
+    clean = Deidentifier().clean
+    found, open_ = [], 0
+    for a, b in pairs:
+        if a.label is b.label and a.message_kind is b.message_kind:
+            found.append(a)
+            continue
+        key = (" ".join(clean(a.reply).split()), " ".join(clean(a.patron_message).split()))
+        row, cells = said.get(key, (0, {}))
+        label, kind = cells.get("settled", "").strip(), cells.get("message_kind", "").strip()
+        for column, value, allowed in (("settled", label, [*Label, CANT_TELL]), ("message_kind", kind, [*MessageKind])):
+            if value and value not in allowed:
+                raise CorpusError(f"found {value!r}, allowed: {', '.join(allowed)}", row=row, column=column)
+        if a.label is b.label and not label:
+            label = a.label
+        if not label or label == CANT_TELL:
+            open_ += not label
+            continue
+        found.append(replace(a, label=Label(label), message_kind=MessageKind(kind) if kind else a.message_kind))
+    return found, open_
 
-    return Deidentifier().clean
+
+# --- sheets ------------------------------------------------------------------------------------------------------
+
+Rows = list[list[Any]]
 
 
+def next_sheet(choices: Sequence[Choice], replies: Sequence[Reply], groups: Sequence[str]) -> tuple[list[str], Rows]:
+    """Columns and rows to label in; the model's own opinion is left out, so that nobody is led by it."""
+    clean = Deidentifier().clean
+    columns = ["patron_message", "reply", "label", "message_kind", "group", "chosen"]
+    return columns, [
+        [clean(replies[c.row].patron_message or ""), clean(replies[c.row].text), "", "", groups[c.row], "by lot" if c.drawn else "for learning"]
+        for c in choices
+    ]  # fmt: skip
+
+
+def doubt_sheet(doubts: Sequence[Doubt]) -> tuple[list[str], Rows]:
+    """Columns and rows of labels to look at again."""
+    clean = Deidentifier().clean
+    columns = ["where", "label", "instead", "why", "patron_message", "reply"]
+    return columns, [
+        [d.example.id, str(d.example.label), str(d.instead), d.why, clean(d.example.patron_message), clean(d.example.reply)]
+        for d in doubts
+    ]  # fmt: skip
+
+
+def differing_sheet(pairs: Sequence[tuple[Example, Example]]) -> tuple[list[str], Rows]:
+    """Columns and rows on which two people settle what they said."""
+    clean = Deidentifier().clean
+    columns = ["patron_message", "reply", "first", "second", "settled", "first_kind", "second_kind", "message_kind"]
+    return columns, [
+        [clean(a.patron_message), clean(a.reply), str(a.label), str(b.label), "", str(a.message_kind or ""), str(b.message_kind or ""), ""]
+        for a, b in pairs
+    ]  # fmt: skip
+
+
+def labels_sheet(examples: Sequence[Example]) -> tuple[list[str], Rows]:
+    """Columns and rows of labels, as `labels.read_labels` reads them."""
+    columns = ["patron_message", "reply", "label", "message_kind", "group", "pair"]
+    return columns, [
+        [e.patron_message, e.reply, str(e.label), str(e.message_kind or ""), "" if e.batch == e.id else e.batch, e.pair or ""]
+        for e in examples
+    ]  # fmt: skip

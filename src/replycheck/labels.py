@@ -17,6 +17,7 @@ from typing import Any
 from replycheck.codebook import Label, MessageKind, Move
 from replycheck.corpus import Example, LabelledSentence, read_batch
 from replycheck.errors import CorpusError, UsageError
+from replycheck.reply import Reply
 from replycheck.tables import SUFFIXES, as_text, decode, read_rows
 
 FIELDS = ("reply", "label", "patron_message", "message_kind", "moves", "group", "pair")
@@ -265,7 +266,9 @@ def _columns(path: Path, columns: Sequence[str], sheet: str | None = None) -> di
     for name in FIELDS[:2]:
         where = f"sheet {sheet!r}: " if sheet else ""
         if name not in found:
-            raise CorpusError(f"{where}no such column; there are {', '.join(columns) or 'none'}", file=path, column=name)
+            raise CorpusError(
+                f"{where}no such column; there are {', '.join(columns) or 'none'}", file=path, column=name
+            )
         if columns.count(found[name]) > 1:
             raise CorpusError(f"{where}is there more than once; rename all but one", file=path, column=found[name])
     return found
@@ -339,7 +342,9 @@ def _label_studio(row: int, item: dict[str, Any]) -> Iterator[Record]:
             spans += [(value["start"], value["end"], m) for m in value.get("labels", ())]
     data = item.get("data", {})
     text = data.get("text", data.get("reply"))
-    yield _from_tool(row, text, labels, sorted(set(spans)), data.get("meta"), item.get("meta"), data, column="annotations")
+    yield _from_tool(
+        row, text, labels, sorted(set(spans)), data.get("meta"), item.get("meta"), data, column="annotations"
+    )
 
 
 def _argilla(row: int, item: dict[str, Any]) -> Iterator[Record]:
@@ -377,3 +382,47 @@ _TOOLS: tuple[tuple[Callable[[dict[str, Any]], bool], _Reader], ...] = (
     (lambda x: "text" in x and isinstance(x.get("label", x.get("labels")), list), _doccano),
 )
 """How each tool's first record is known, and how its records are read."""
+
+
+# --- replies to label --------------------------------------------------------------------------------------------
+
+MOMENTS = "moments.jsonl"
+"""The texts of an audit, in its folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """Replies of a table or an audit: those without a label, the words of those with one, and the groups numbered afresh."""
+
+    replies: list[Reply]
+    groups: list[str]
+    known: list[str]
+
+
+def read_replies(path: Path) -> Unlabelled:
+    """Replies of a table (`reply`, and if there `patron_message`, `group`, `label`) or of an audit's folder. CorpusError if there are none."""
+    if path.is_dir():
+        path = path / MOMENTS
+        if not path.exists():
+            raise CorpusError("the audit kept no texts; run it with --with-text", file=path)
+    table = read_rows(path)
+    columns = [c.strip().lower() for c in table.columns]
+    if "reply" not in columns:
+        raise CorpusError(f"no such column; there are {', '.join(table.columns)}", file=path, column="reply")
+
+    def place(*names: str) -> int | None:
+        return next((columns.index(n) for n in names if n in columns), None)
+
+    at = [place("reply"), place("patron_message", "patron"), place("group", "conversation"), place("label")]
+    found = Unlabelled([], [], [])
+    numbers: dict[str, str] = {}
+    for row in table.rows:
+        reply, message, group, label = ("" if j is None else as_text(row[j]) for j in at)
+        if label.strip():
+            found.known.append(reply)
+        elif reply.strip():
+            found.replies.append(Reply(reply, message or None))
+            found.groups.append(numbers.setdefault(group, f"g{len(numbers) + 1}") if group else "")
+    if not found.replies:
+        raise CorpusError("has no reply without a label", file=path)
+    return found

@@ -135,7 +135,10 @@ def write_marked(path: Path, records: Sequence[Record], faults: Sequence[Fault])
     for record in records:
         cells = [as_text(record.cells.get(n)) for n in used]
         rows.append(
-            [spelling.get(plain(c), c) if n in ("label", "message_kind") else c for n, c in zip(used, cells, strict=True)]
+            [
+                spelling.get(plain(c), c) if n in ("label", "message_kind") else c
+                for n, c in zip(used, cells, strict=True)
+            ]
         )
     place = {r.row: i for i, r in enumerate(records)}
     back = {(r.row, column): name for r in records for name, column in r.names.items()}

@@ -31,7 +31,11 @@ class Deidentifier:
         self.names = frozenset(names)
         self._known = _names.parts(self.names)
         handles = sorted((n for n in self.names if _HANDLE.fullmatch(n)), key=len, reverse=True)
-        self._handles = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, handles)) + r")(?!\w)", re.IGNORECASE) if handles else None
+        self._handles = (
+            re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, handles)) + r")(?!\w)", re.IGNORECASE)
+            if handles
+            else None
+        )
 
     def find(self, text: str) -> list[Span]:
         """What one reading of the text would replace, in order; neighbouring words of one name are one span."""

@@ -66,7 +66,9 @@ _EPONYMS = frozenset(
     terminal journal handbook test scale model theorem style citation revolution war act bible books database campus bridge
     bust benz eyre tree day lab office edition""".split()
 )
-_PARTICLES = frozenset("de da di del della der den van von bin ibn ben bint al el la le ní nic mac o st ter dos du y".split())
+_PARTICLES = frozenset(
+    "de da di del della der den van von bin ibn ben bint al el la le ní nic mac o st ter dos du y".split()
+)
 _TITLES = frozenset("mr mrs ms miss mx dr prof professor sir madam sister father pastor dean the".split())
 _NOT_NAMES = frozenset(
     """mr mrs ms miss mx dr prof professor sr sra parent parents outreach liaison residences conferences publishing monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
@@ -226,7 +228,7 @@ def _judge(tokens: _Tokens, known: frozenset[str]) -> None:
             if i + 1 < count and tokens.beside(i, i + 1) and tokens.capital(i + 1):
                 public.add(tokens.at[i + 1][0])
             return False
-        if key in _NOT_NAMES or (i + 1 == count or not after(i)) and _YEAR.match(tokens.text, tokens.at[i][1]):
+        if key in _NOT_NAMES or ((i + 1 == count or not after(i)) and _YEAR.match(tokens.text, tokens.at[i][1])):
             return False
         if not tokens.capital(i):
             if not word[0].islower() or common(key):
@@ -266,17 +268,25 @@ def _join(tokens: _Tokens) -> None:
             continue
         if tokens.named[i - 1] and tokens.beside(i - 1, i):
             follows = i + 1 < count and (tokens.named[i + 1] or tokens.capital(i + 1)) and tokens.beside(i, i + 1)
-            if (initial(i) and i + 1 < count and tokens.word[i + 1] == ".") or (tokens.key[i] in _PARTICLES and follows):
-                tokens.named[i] = True
-            elif tokens.capital(i) and tokens.key[i] not in words and tokens.key[i] not in _NOT_NAMES | _EPONYMS:
+            if (
+                (initial(i) and i + 1 < count and tokens.word[i + 1] == ".")
+                or (tokens.key[i] in _PARTICLES and follows)
+                or (tokens.capital(i) and tokens.key[i] not in words and tokens.key[i] not in _NOT_NAMES | _EPONYMS)
+            ):
                 tokens.named[i] = True
     for i in range(count - 2, -1, -1):
         if tokens.named[i] or not tokens.word[i] or not tokens.named[i + 1] or not tokens.beside(i, i + 1):
             continue
         key = tokens.key[i]
-        if initial(i) or (tokens.word[i] == "." and i and initial(i - 1)):
-            tokens.named[i] = True
-        elif tokens.capital(i) and not tokens.opens(i) and key not in words and key not in _NOT_NAMES | _TITLES:
-            tokens.named[i] = True
-        elif tokens.capital(i) and tokens.opens(i) and names.get(key, "")[:1] == "g" and key not in words | _NOT_NAMES:
+        if (
+            initial(i)
+            or (tokens.word[i] == "." and i and initial(i - 1))
+            or (tokens.capital(i) and not tokens.opens(i) and key not in words and key not in _NOT_NAMES | _TITLES)
+            or (
+                tokens.capital(i)
+                and tokens.opens(i)
+                and names.get(key, "")[:1] == "g"
+                and key not in words | _NOT_NAMES
+            )
+        ):
             tokens.named[i] = True

@@ -51,7 +51,7 @@ class Rule:
 
     pattern: re.Pattern[str]
     kind: Kind | None = None
-    judge: Callable[[re.Match[str]], Kind | None | bool] | None = None
+    judge: Callable[[re.Match[str]], Kind | bool | None] | None = None
 
 
 def _compile(pattern: str, *, cased: bool = False) -> re.Pattern[str]:
@@ -60,16 +60,20 @@ def _compile(pattern: str, *, cased: bool = False) -> re.Pattern[str]:
 
 # --- judges: what a pattern alone can't say -----------------------------------------------------------------------
 
-_IDENTIFYING = re.compile(r"[?&;#][^=]{1,40}=|@|/~|\d{6}|%40|(?=[\w-]{0,60}\d)(?=[\w-]{0,60}[a-z])[\w-]{20}", re.IGNORECASE)
+_IDENTIFYING = re.compile(
+    r"[?&;#][^=]{1,40}=|@|/~|\d{6}|%40|(?=[\w-]{0,60}\d)(?=[\w-]{0,60}[a-z])[\w-]{20}", re.IGNORECASE
+)
 
 
 def _url(match: re.Match[str]) -> Kind | None:
     """A page that says who looks at it is personal; a public one is kept. DOIs are public whatever is in them."""
     address = match.group()[:2000]
-    return None if re.match(r"(?:https?://)?(?:dx\.)?doi\.org/", address) or not _IDENTIFYING.search(address) else Kind.URL
+    return (
+        None if re.match(r"(?:https?://)?(?:dx\.)?doi\.org/", address) or not _IDENTIFYING.search(address) else Kind.URL
+    )
 
 
-def _ip(match: re.Match[str]) -> Kind | None | bool:
+def _ip(match: re.Match[str]) -> Kind | bool | None:
     """An address of one machine; a range of them (/24) is nobody's."""
     if match.groupdict().get("range"):
         return None
@@ -80,7 +84,7 @@ def _ip(match: re.Match[str]) -> Kind | None | bool:
     return Kind.IP
 
 
-def _isbn(match: re.Match[str]) -> None | bool:
+def _isbn(match: re.Match[str]) -> bool | None:
     """Kept if its check digit is right or the word ISBN stands before it; anything else may be a card."""
     digits = re.sub(r"[\s-]", "", match["it"]).upper()
     if match["cue"]:
@@ -105,7 +109,7 @@ def _digits(match: re.Match[str]) -> Kind | bool:
     if count < 7 or _YEARS.fullmatch(text):
         return False
     groups = re.findall(r"\d+", text)
-    if match["cue"] or text[0] in "+(" or (count <= 11 and (text[0] == "0" or len(groups) > 1)) or 10 == count:
+    if match["cue"] or text[0] in "+(" or (count <= 11 and (text[0] == "0" or len(groups) > 1)) or count == 10:
         return Kind.PHONE if count <= 15 else Kind.NUMBER
     return Kind.NUMBER
 
@@ -124,7 +128,9 @@ def _login(match: re.Match[str]) -> Kind | bool:
     return Kind.USERNAME if sure and word.lower() not in _NO_LOGIN else False
 
 
-_NO_LOGIN = frozenset("and or is it in on at to the my was does doesn for not says page form field screen here too yet still but".split())
+_NO_LOGIN = frozenset(
+    "and or is it in on at to the my was does doesn for not says page form field screen here too yet still but".split()
+)
 
 # --- the rules ----------------------------------------------------------------------------------------------------
 
@@ -165,9 +171,7 @@ RULES: tuple[Rule, ...] = (
     Rule(_compile(r"(?<![\w:]) (?:[0-9a-f]{0,4}+:){2,7}+ [0-9a-f]{0,4}+ (?![\w:])"), judge=_ip),
     Rule(_compile(r"\b10\.\d{4,9}/[^\s]{1,200}+")),
     Rule(
-        _compile(
-            r"(?P<cue>\bISBNs?(?:-1[03])?:?\s{0,2})?(?<![\w-])(?P<it>\d(?:[ -]?\d){8,11}[ -]?[\dX])(?![\w-])"
-        ),
+        _compile(r"(?P<cue>\bISBNs?(?:-1[03])?:?\s{0,2})?(?<![\w-])(?P<it>\d(?:[ -]?\d){8,11}[ -]?[\dX])(?![\w-])"),
         judge=_isbn,
     ),
     Rule(

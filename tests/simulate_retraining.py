@@ -1,0 +1,174 @@
+"""What labels are worth, tried on the corpus's training and development batches (`make simulate-retraining`).
+
+Three questions, each with a foreign library made by leaving out all batches of one kind of library. Its replies have labels only, no moves, as
+a librarian's own would; a third is held out at a time, so that every reply is judged once by a model that has not seen it.
+
+- foreign: how much of the way from the model without this library to the model with all of its rows do 200 labels go?
+- curve: how many labels are needed, chosen by `label-next` or by lot?
+- flipped: with one label in twenty turned round, how many of them stand in the first tenth of `check-labels`' list?
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from replycheck.checker import Checker
+from replycheck.codebook import Label
+from replycheck.corpus import Example, read_messages, read_split
+from replycheck.evaluation import auc, macro_f1
+from replycheck.labelling import check_labels, label_next
+from replycheck.reply import Reply
+from replycheck.retraining import WEIGHT, fresh_engine
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORD = ROOT / "docs" / "retraining.json"
+FOREIGN = {"public": "public libraries", "academic": "academic libraries", "none": "other organisations"}
+LABELS, FOLDS, SEED = 200, 3, 0
+
+
+def split(examples: Sequence[Example]) -> list[np.ndarray]:
+    """A third of the replies at a time; the two sides of a pair stay together."""
+    names = sorted({e.pair or e.id for e in examples})
+    order = np.random.default_rng(SEED).permutation(len(names))
+    fold = {names[i]: k % FOLDS for k, i in enumerate(order)}
+    number = np.array([fold[e.pair or e.id] for e in examples])
+    return [number == k for k in range(FOLDS)]
+
+
+def own(examples: Sequence[Example], weight: float) -> list[Example]:
+    """As a library's own table has them: labels, no moves, no kinds; a group is a pair or a reply."""
+    return [
+        replace(e, batch=f"own {e.pair or e.id}", sentences=(), message_kind=None, weight=weight, annotations=())
+        for e in examples
+    ]
+
+
+class World:
+    """The corpus without one kind of library, and that library's replies."""
+
+    def __init__(self, kind: str) -> None:
+        data = ROOT / "data"
+        everything = [e for s in ("train", "dev") for e in read_split(data, s) if not e.contested]
+        self.theirs = [e for e in everything if e.library == kind]
+        self.rest = [e for e in read_split(data, "train") if e.library != kind]
+        # the kinds of the library's own messages are not known beforehand
+        gone = {e.patron_message for e in self.theirs}
+        self.messages = [m for m in read_messages(data) if m.message not in gone]
+        self.base = self.train([])
+
+    def train(self, rows: Sequence[Example], weight: float = WEIGHT) -> Checker:
+        return Checker(fresh_engine([*self.rest, *own(rows, weight)], self.messages).engine, "simulated")
+
+    def judge(self, checker: Checker, rows: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
+        verdicts = checker.check_many([Reply(e.reply, e.patron_message or None) for e in rows], reasons=False)
+        return np.array([v.probability for v in verdicts]), np.array([v.label is Label.PUSHING for v in verdicts])
+
+    def figures(self, how: str, n: int | None, weight: float = WEIGHT, seed: int = SEED) -> dict[str, Any]:
+        """Macro-F1 and AUC over all replies, each judged by a model without its third; trained on `n` chosen rows of the others."""
+        probability, called = np.zeros(len(self.theirs)), np.zeros(len(self.theirs), dtype=bool)
+        used = []
+        for k, held in enumerate(split(self.theirs)):
+            pool = [e for e, h in zip(self.theirs, held, strict=True) if not h]
+            rows = pool
+            if n is not None:
+                if how == "label-next":
+                    replies = [Reply(e.reply, e.patron_message or None) for e in pool]
+                    rows = [pool[c.row] for c in label_next(self.base, replies, n, seed=seed)]
+                else:
+                    order = np.random.default_rng(1000 * seed + k).permutation(len(pool))
+                    rows = [pool[i] for i in order[:n]]
+            checker = self.train(rows, weight) if rows else self.base
+            used.append(len(rows))
+            probability[held], called[held] = self.judge(
+                checker, [e for e, h in zip(self.theirs, held, strict=True) if h]
+            )
+        pushing = np.array([e.pushing for e in self.theirs])
+        return {
+            "how": how,
+            "labels": round(float(np.mean(used))),
+            "macro_f1": round(macro_f1(pushing, called), 4),
+            "auc": round(auc(pushing, probability) or 0.0, 4),
+        }
+
+
+def foreign(kinds: Sequence[str]) -> list[dict[str, Any]]:
+    found = []
+    for kind in kinds:
+        world = World(kind)
+        base = world.figures("none", 0)
+        some, by_lot, everything = (
+            world.figures("label-next", LABELS), world.figures("lot", LABELS), world.figures("all", None)
+        )  # fmt: skip
+        way = everything["macro_f1"] - base["macro_f1"]
+        share = (some["macro_f1"] - base["macro_f1"]) / way if way > 0 else None
+        row = {"library": FOREIGN[kind], "replies": len(world.theirs), "without": base, "label-next": some, "lot": by_lot,
+               "all": everything, "share_of_the_way": None if share is None else round(share, 2)}  # fmt: skip
+        print(json.dumps(row), flush=True)
+        found.append(row)
+    return found
+
+
+def weights(kind: str) -> None:
+    """Which weight a library's own rows should have: tried, to choose the default."""
+    world = World(kind)
+    print(json.dumps(world.figures("none", 0)), flush=True)
+    for weight in (1.0, 2.0, 4.0, 8.0):
+        print(weight, json.dumps(world.figures("all", None, weight)), flush=True)
+
+
+def curve(kind: str, seeds: Sequence[int] = (0, 1)) -> list[dict[str, Any]]:
+    world = World(kind)
+    found = [world.figures("none", 0)]
+    for n in (25, 50, 100, 150):
+        for how in ("label-next", "lot"):
+            runs = [world.figures(how, n, seed=s) for s in seeds]
+            row = {"how": how, "labels": n} | {
+                f: round(float(np.mean([r[f] for r in runs])), 4) for f in ("macro_f1", "auc")
+            }
+            print(json.dumps(row), flush=True)
+            found.append(row)
+    return found
+
+
+def flipped(seeds: Sequence[int] = (0, 1, 2)) -> dict[str, Any]:
+    """One label in twenty of the development batches and of a few training batches turned round."""
+    data = ROOT / "data"
+    ours = [e for e in read_split(data, "dev") if not e.contested]
+    others = read_split(data, "train")
+    in_tenth = []
+    for seed in seeds:
+        turned = set(np.random.default_rng(seed).permutation(len(ours))[: round(len(ours) / 20)].tolist())
+        wrong = [
+            replace(e, label=Label.LISTENING if e.pushing else Label.PUSHING) if i in turned else e
+            for i, e in enumerate(own(ours, 1.0))
+        ]
+        listed = check_labels(wrong, others, read_messages(data), seed=seed)
+        first = {d.example.id for d in listed[: len(listed) // 10]}
+        in_tenth.append(sum(ours[i].id in first for i in turned) / len(turned))
+        print(f"flipped: {in_tenth[-1]:.2f} of {len(turned)} in the first tenth of {len(listed)}", flush=True)
+    return {"replies": len(ours), "turned": len(turned), "in_the_first_tenth": [round(x, 3) for x in in_tenth]}
+
+
+if __name__ == "__main__":
+    started = time.perf_counter()
+    wanted = sys.argv[1:] or ["foreign", "curve", "flipped"]
+    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+    if "weights" in wanted:
+        weights(wanted[-1] if wanted[-1] in FOREIGN else "none")
+    if "foreign" in wanted:
+        record["foreign"] = foreign([k for k in wanted if k in FOREIGN] or list(FOREIGN))
+    if "curve" in wanted:
+        record["curve"] = {"library": FOREIGN["none"], "figures": curve("none")}
+    if "flipped" in wanted:
+        record["flipped"] = flipped()
+    if "weights" not in wanted:
+        RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    print(f"{time.perf_counter() - started:.0f} s")
