@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,3 +35,18 @@ def checker() -> Checker:
 @pytest.fixture(scope="session")
 def training(data: Path) -> list[Example]:
     return read_split(data, "train")
+
+
+@pytest.fixture(scope="session")
+def small_data(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus that is quick to learn from: three training batches, one development batch, every eighth behavioural case."""
+    folder = tmp_path_factory.mktemp("data")
+    for split, count in (("train", 3), ("dev", 1)):
+        (folder / split).mkdir()
+        for file in sorted((data / split).glob("*.jsonl"))[:count]:
+            shutil.copy(file, folder / split)
+    (folder / "messages").mkdir()
+    shutil.copy(sorted((data / "messages").glob("*.jsonl"))[0], folder / "messages")
+    cases = (data / "behaviour.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (folder / "behaviour.jsonl").write_text("".join(cases[::8]), encoding="utf-8")
+    return folder

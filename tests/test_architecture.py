@@ -12,7 +12,7 @@ import pytest
 SRC = Path(__file__).resolve().parent.parent / "src" / "replycheck"
 LAYERS = [
     {"codebook", "reply", "conversation", "errors"},
-    {"settings", "text", "lexicon"},
+    {"settings", "text", "lexicon", "privacy"},
     {"features"},
     {"encoder"},
     {"referral", "classifier"},

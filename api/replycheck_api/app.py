@@ -5,21 +5,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 
 from replycheck import __version__
 from replycheck.bundle import Manifest, load_bundle
 from replycheck.checker import Checker
 from replycheck.codebook import Label, MessageKind, Move
-from replycheck.errors import TooLong
+from replycheck.errors import BundleError, TooLong
 from replycheck.reply import Reply
-from replycheck.settings import Settings
+from replycheck.settings import POINTER, Settings, current_model
 from replycheck_api.problems import AsciiJSON, Guard, Kind, Problem, described, fields_problem, handle_problems
 from replycheck_api.schemas import (
     MODEL_EXAMPLE,
@@ -34,6 +37,7 @@ from replycheck_api.schemas import (
     VerdictOut,
 )
 
+_LOG = logging.getLogger(__name__)
 _TEXTS = ("reply", "patron_message", "channel")
 _ESCAPED = 12
 """Bytes of a character outside the Basic Multilingual Plane, as two JSON escapes: the longest there is."""
@@ -49,12 +53,45 @@ class Service:
     checker: Checker | None = None
     manifest: Manifest | None = None
     _lock: Lock = field(default_factory=Lock)
+    _loading: Lock = field(default_factory=Lock)
+    _follows: bool = False
+    _seen: tuple[int, int] | None = None
 
     def load(self) -> None:
         """Load the model of the settings, unless a checker was handed in. BundleError if it must not be loaded."""
         if self.checker is None:
-            engine, self.manifest = load_bundle(self.settings.model)
-            self.checker = Checker(engine, self.manifest.model_version)
+            models = self.settings.models
+            # told to use one model, it keeps that one
+            self._follows = models is not None and self.settings.model == current_model(models)
+            self._seen = self._pointed()
+            self._take(self.settings.model)
+
+    def _take(self, folder: Path) -> None:
+        engine, manifest = load_bundle(folder)
+        self.checker, self.manifest = Checker(engine, manifest.model_version), manifest
+
+    def _pointed(self) -> tuple[int, int] | None:
+        """What changes when a model is promoted or rolled back."""
+        try:
+            found = ((self.settings.models or Path()) / POINTER).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino
+
+    @property
+    def outdated(self) -> bool:
+        """Whether another model was promoted since this one was loaded."""
+        return self._follows and self._pointed() != self._seen
+
+    def take_promoted(self) -> None:
+        """Load the model that judges now; where that fails, the loaded one goes on judging."""
+        with self._loading:
+            if self.outdated and self.settings.models is not None:
+                self._seen = self._pointed()
+                try:
+                    self._take(current_model(self.settings.models))
+                except BundleError as problem:
+                    _LOG.error("the promoted model is not taken up: %s", problem)
 
     def judge(self, checker: Checker, replies: list[Reply]) -> list[dict[str, Any]]:
         """The verdicts on these replies as they are written."""
@@ -83,7 +120,10 @@ def _service(request: Request) -> Service:
 
 
 async def _loaded(request: Request) -> Checker:
-    checker = _service(request).checker
+    service = _service(request)
+    if service.outdated:
+        await run_in_threadpool(service.take_promoted)
+    checker = service.checker
     if checker is None:
         raise Problem(Kind.NOT_READY, "Try again in a moment.", headers={"Retry-After": "1"})
     return checker
