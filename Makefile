@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve train evaluate corpus bench clean
+.PHONY: help setup demo test check serve train evaluate corpus bench simulate-retraining clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ corpus: $(READY) ## check data/ and bring its counts and hard items up to date
 
 bench: $(READY) ## time one check, many checks and the start of the command line
 	$(BIN)/python tests/bench.py
+
+simulate-retraining: $(READY) ## try on the corpus what a library's labels are worth (an hour); figures for docs/retraining.md
+	$(BIN)/python tests/simulate_retraining.py
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
