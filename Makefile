@@ -5,20 +5,21 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve train evaluate corpus bench simulate-retraining clean
+.PHONY: help setup demo test check serve train evaluate corpus bench bench-audit soak fuzz privacy simulate simulate-retraining clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[api,parquet,labels,notebooks,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[api,parquet,audit,labels,notebooks,dev]'
 	@touch $(READY)
 
 setup: $(READY) ## make .venv and install everything into it
 
-demo: $(READY) ## label the example drafts with the shipped model, with reasons and advice
+demo: $(READY) ## label the example drafts, with reasons and advice; audit the made-up library into build/demo-audit
 	$(BIN)/replycheck check --examples
+	$(BIN)/replycheck audit data/examples/transcripts --out build/demo-audit --with-text --min-group 3 --fresh
 
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest
@@ -44,6 +45,22 @@ corpus: $(READY) ## check data/ and bring its counts and hard items up to date
 
 bench: $(READY) ## time one check, many checks and the start of the command line
 	$(BIN)/python tests/bench.py
+
+bench-audit: $(READY) ## time an audit of 10,000 made-up chats and of a tenth of them
+	$(BIN)/python tests/bench_audit.py
+
+soak: $(READY) ## kill audits half-way, processes and cluster workers too, and compare what the next try gives
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cluster]'
+	$(BIN)/python tests/soak_audit.py
+
+fuzz: $(READY) ## damage the example exports and read them for a minute; longer: make fuzz SECONDS=3600
+	$(BIN)/python tests/fuzz_transcripts.py -max_total_time=$(or $(SECONDS),60)
+
+privacy: $(READY) ## measure de-identification on its written lines and keep the record that reports quote
+	$(BIN)/replycheck evaluate-privacy --write
+
+simulate: $(READY) ## simulate 2,000 libraries: does the interval of audit-estimate hold the truth in 95 % of them?
+	$(BIN)/python tests/simulate_estimate.py
 
 simulate-retraining: $(READY) ## try on the corpus what a library's labels are worth (an hour); figures for docs/retraining.md
 	$(BIN)/python tests/simulate_retraining.py

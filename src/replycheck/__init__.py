@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "load": "checker",
     "retrain": "retraining",
+    "audit": "auditing",
     "Checker": "checker",
     "Reply": "reply",
     "Sentence": "reply",
@@ -32,6 +33,7 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
+    from replycheck.auditing import audit as audit
     from replycheck.checker import Checker as Checker
     from replycheck.checker import load as load
     from replycheck.codebook import Label as Label

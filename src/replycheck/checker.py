@@ -83,7 +83,7 @@ class Checker:
         bounds = np.searchsorted(batch.sentence_text, np.arange(len(items) + 1)).tolist()
         start, end = batch.start.tolist(), batch.end.tolist()
         top, sure = best.tolist(), judged.moves[np.arange(len(best)), best].tolist()
-        kinds, known = judged.kind.argmax(axis=1).tolist(), judged.known.tolist()
+        kinds, known, spread = judged.kind.argmax(axis=1).tolist(), judged.known.tolist(), judged.kind.tolist()
         return [
             Verdict(
                 text=item.text,
@@ -98,6 +98,7 @@ class Checker:
                 ),
                 reasons=carried[i],
                 model_version=self.model_version,
+                kinds=tuple(spread[i]) if known[i] else None,
             )
             for i, item in enumerate(items)
         ]

@@ -16,9 +16,13 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from replycheck.commands.audit import audit
 from replycheck.commands.check import check
 from replycheck.commands.common import FINE, INTERRUPTED, MISUSE, OURS, report
 from replycheck.commands.corpus import corpus, evaluate, train
+from replycheck.commands.estimate import audit_estimate, audit_sample
+from replycheck.commands.formats import formats
+from replycheck.commands.privacy import evaluate_privacy
 from replycheck.commands.labelling import agreement, check_labels, label_next
 from replycheck.commands.models import models, retrain
 from replycheck.commands.score import score
@@ -123,6 +127,10 @@ def _root(
 _COMMANDS: tuple[Callable[..., None], ...] = (
     check,
     score,
+    audit,
+    audit_sample,
+    audit_estimate,
+    formats,
     label_next,
     check_labels,
     agreement,
@@ -130,6 +138,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     train,
     evaluate,
     corpus,
+    evaluate_privacy,
 )
 for _command in _COMMANDS:
     app.command()(_command)

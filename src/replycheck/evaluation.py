@@ -355,7 +355,8 @@ def _by(
         rows = [i for i, v in enumerate(values) if v == value]
         some = [examples[i] for i in rows]
         figures = label_figures(some, probability[rows], threshold)
-        found[value] = {k: figures[k] for k in ("replies", "pushing", "macro_f1", "macro_f1_interval", "auc")}
+        kept = ("replies", "pushing", "macro_f1", "macro_f1_interval", "auc", "recall", "false_alarms")
+        found[value] = {k: figures[k] for k in kept}
         if train_on is not None:
             found[value]["baselines"] = baseline_figures(train_on, some)
     return found

@@ -71,6 +71,8 @@ class Verdict:
     sentences: tuple[Sentence, ...]
     reasons: tuple[Reason, ...]
     model_version: str
+    kinds: tuple[float, ...] | None = None
+    """Probability of each kind of message, in the order of `MessageKind`; None without a message. An audit sums them."""
 
     @property
     def label(self) -> Label:

@@ -44,7 +44,7 @@ def read_lines(file: Path) -> list[Line]:
         try:
             r = json.loads(raw)
             spans = tuple((s["start"], s["end"], s["kind"]) for s in r["spans"])
-            line = Line(r["id"], r["half"], r["text"], tuple(r["known"]), spans)
+            line = Line(r["id"], r["half"], r["text"] + "", tuple(r["known"]), spans)
         except (ValueError, KeyError, TypeError) as problem:
             raise UnreadableInput(f"not a line with its spans: {problem}", file=file, row=row) from None
         if line.half not in ("dev", "test") or any(

@@ -28,33 +28,43 @@ _SAID = re.compile(
 )
 """What a name follows, however it is written."""
 _HAILED = re.compile(
-    r"(?:^|[.!?,;:\n-]\s{0,3}|\b(?:ok(?:ay)?|good|and|but|so)\s)"
+    r"(?:(?:^|[.!?,;:\n-])[ ]{0,3}|\b(?:ok(?:ay)?|good|and|but|so)\s)"
     r"(?:hi|hello|hey|hiya|dear|salaam|hola|namaste|thanks(?:\s(?:again|so\smuch|a\slot))?|thank\syou|thx|ty|cheers|welcome(?:\sback)?"
     r"|good\s(?:morning|afternoon|evening|day)|morning|sorry|bye|yes|no|ok(?:ay)?)\s{0,3},?\s{1,3}"
     r"|\b(?:i['’]m|im|i\sam|this\sis|it['’]?s|speaking\s(?:to|with)|tell|ask)\s{1,3}",
     re.IGNORECASE,
 )
 """What a name may follow: a listed one in any case, another only with a capital."""
-_CUED = re.compile(
-    r"(?:^|\n|[.!?]\s)[ ]{0,3}(?:(?:kind|best|warm|warmest|many|with)\s)?"
+_OPENING = re.compile(
+    r"(?:(?:^|\n|[.!?]\s)[ ]{0,3}(?:(?:kind|best|warm|warmest|many|with)\s)?"
     r"(?:regards|wishes|best|cheers|thanks|thx|thank\syou|sincerely|yours|love|respectfully)"
-    r"(?:\s(?:regards|wishes|sincerely|faithfully|truly|again|so\smuch|in\sadvance))?[ ]{0,3}[,.!]?\s{1,3}(?:[-–—~]\s?)?"
-    r"|(?:^|\n)[ ]{0,3}(?:--?|[–—~])[ ]{0,3}\n?[ ]{0,3}"
-    r"|(?:^|\n)[ ]{0,3}(?:from|to|cc|name|attn|attention|signed|patron|visitor):?[ ]+"
-    r"|\b(?:named|called|nicknamed|attn:|under|mother|mom|mum|father|dad|son|daughter|sister|brother|wife|husband|partner|friend|roommate"
-    r"|flatmate|neighbou?r|supervisor|advis[eo]r|teacher|tutor|boss|manager|colleague|assistant|classmate|cousin|aunt|uncle"
-    r"|nephew|niece|mate|parent|child)(?:\s{1,3}of)?\s{0,3}[,:(]?\s{1,3}"
-    r"|\b(?:tell|told|told\sme|ask|asked|spoke\s(?:to|with)|speak\s(?:to|with)|talked\s(?:to|with)|met|meet|helped\sby|contact|emailed"
-    r"|mailed|phoned|rang|with|assigned\sto|by|transferred\s(?:to|from)|ask\sfor|between|guy|lady|woman|man|said|say|thinks|next\sto)\s{1,3}",
+    r"(?:\s(?:regards|wishes|sincerely|faithfully|truly|again|so\smuch|in\sadvance))?[ ]{0,3}[,.!]?\s{1,3}(?:[-–—~]\s?)?)"
+    r"|(?:^|\n)[ ]{0,3}(?:(?:--?|[–—~])[ ]{0,3}\n?[ ]{0,3}|(?:from|to|cc|name|attn|attention|signed|patron|visitor):?[ ]{1,3})",
     re.IGNORECASE,
 )
-"""What a name with a capital follows."""
+"""What opens a signature or a header, which a name with a capital follows."""
+_RELATIVES = frozenset(
+    """mother mom mum father dad son daughter sister brother wife husband partner friend roommate flatmate neighbour neighbor
+    supervisor advisor adviser teacher tutor boss manager colleague assistant classmate cousin aunt uncle nephew niece mate
+    parent child""".split()
+)
+_CUES = _RELATIVES | frozenset(
+    """named called nicknamed attn under tell told ask asked met meet contact emailed mailed phoned rang with by between guy lady
+    woman man said say thinks""".split()
+)
+"""Words that a name with a capital follows."""
+_CUES_FIRST = _RELATIVES | frozenset(
+    "spoke speak talked assigned transferred helped ask asked told next waiting".split()
+)
+_CUES_SECOND = frozenset("to with from by for of me".split())
+"""Two words, one of each, that it follows."""
 _PUBLIC = re.compile(
     r"\b(?:books?|novels?|poems?|articles?|papers?|works?|editions?|plays?|stories|biograph(?:y|ies)|something)\s(?:by|about)\s"
     r"|\bbooks\son\s|\bwho\swas\s",
     re.IGNORECASE,
 )
 """What an author's or another public name follows, which is nobody's personal data."""
+CUES = [_SAID, _HAILED, _OPENING, _PUBLIC]
 _YEAR = re.compile(r"\s\(?(?:1[5-9]|20)\d\d\b")
 _PERSON_DOES = frozenset(
     """says said told put puts asked is was has had will would helped sent gave wrote checks here speaking does did can could
@@ -173,7 +183,7 @@ def introduced(text: str) -> frozenset[str]:
     """Names that somebody gives or is called by in this text: the folded words."""
     tokens = _Tokens(text, ())
     _judge(tokens, frozenset())
-    at = {end for cue in (_SAID, _HAILED, _CUED) for end in (m.end() for m in cue.finditer(text))}
+    at = {end for cue in (_SAID, _HAILED, _OPENING) for end in (m.end() for m in cue.finditer(text))}
     found: set[str] = set()
     going = False
     for i, named in enumerate(tokens.named):
@@ -185,7 +195,7 @@ def introduced(text: str) -> frozenset[str]:
 
 def _judge(tokens: _Tokens, known: frozenset[str]) -> None:
     names, words = lists()
-    said, hailed, cued = ({m.end() for m in cue.finditer(tokens.text)} for cue in (_SAID, _HAILED, _CUED))
+    said, hailed, opening = ({m.end() for m in cue.finditer(tokens.text)} for cue in (_SAID, _HAILED, _OPENING))
     public = {m.end() for m in _PUBLIC.finditer(tokens.text)}
     count = len(tokens.word)
 
@@ -203,7 +213,7 @@ def _judge(tokens: _Tokens, known: frozenset[str]) -> None:
             key = key[:-1]
         if key not in words and not names.get(key, "").endswith("?"):
             return True
-        beside = (i and tokens.named[i - 1] and tokens.beside(i - 1, i)) or (
+        beside = (i and tokens.capital(i) and tokens.named[i - 1] and tokens.beside(i - 1, i)) or (
             after(i) in known and tokens.beside(i, i + 1)
         )
         if beside or tokens.at[i][0] in said or tokens.at[i][0] in hailed:
@@ -211,6 +221,17 @@ def _judge(tokens: _Tokens, known: frozenset[str]) -> None:
         if not tokens.word[i][0].isupper():
             return False
         return not tokens.opens(i) or after(i) in _PERSON_DOES - {"and", "or"} or not after(i)[:1].isalpha()
+
+    def cued(i: int) -> bool:
+        if tokens.at[i][0] in opening:
+            return True
+        one = tokens.key[i - 1] if i else ""
+        two = tokens.key[i - 2] if i > 1 else ""
+        return (
+            one in _CUES
+            or (one in _CUES_SECOND and two in _CUES_FIRST)
+            or (one in (",", ":", "(") and two in _RELATIVES)
+        )
 
     def listed(i: int) -> bool:
         """The second of "Ada and Grace", "Ada? or Grace", "Ada, Grace"."""
@@ -235,6 +256,8 @@ def _judge(tokens: _Tokens, known: frozenset[str]) -> None:
                 return False
             if start in said:
                 return bool(kind) or len(key) > 2
+            if i and tokens.at[i - 1][0] in said and tokens.named[i - 1] and tokens.beside(i - 1, i):
+                return bool(kind) or (len(key) > 4 and not key.endswith(("ing", "ed", "ly", "nt")))
             after_name = i > 0 and tokens.named[i - 1] and tokens.beside(i - 1, i) and tokens.word[i - 1].islower()
             return kind == "g!" or (bool(kind) and (start in hailed or after_name) and len(key) > 2)
         if after(i) in _EPONYMS and tokens.beside(i, i + 1) and start not in said:
@@ -242,8 +265,8 @@ def _judge(tokens: _Tokens, known: frozenset[str]) -> None:
         if i and tokens.named[i - 1] and tokens.beside(i - 1, i):
             return bool(kind) or not common(key)
         if kind and not kind.endswith("?"):
-            return key not in words or start in said or start in hailed or start in cued
-        if start in said or start in hailed or start in cued or listed(i):
+            return key not in words or start in said or start in hailed or cued(i)
+        if start in said or start in hailed or cued(i) or listed(i):
             ends = not after(i)[:1].isalpha() or after(i) in _PERSON_DOES or (i + 1 < count and tokens.capital(i + 1))
             return (bool(kind) and (ends or start in said)) or not common(key)
         follows = i + 1 < count and tokens.beside(i, i + 1) and tokens.capital(i + 1)
@@ -263,30 +286,17 @@ def _join(tokens: _Tokens) -> None:
     def initial(i: int) -> bool:
         return len(tokens.word[i]) == 1 and tokens.word[i].isupper() and tokens.word[i] not in "I"
 
+    def unlisted(i: int) -> bool:
+        return tokens.capital(i) and tokens.key[i] not in words and tokens.key[i] not in _NOT_NAMES | _TITLES
+
     for i in range(1, count):
-        if tokens.named[i] or not tokens.word[i]:
-            continue
-        if tokens.named[i - 1] and tokens.beside(i - 1, i):
+        if not tokens.named[i] and tokens.word[i] and tokens.named[i - 1] and tokens.beside(i - 1, i):
             follows = i + 1 < count and (tokens.named[i + 1] or tokens.capital(i + 1)) and tokens.beside(i, i + 1)
-            if (
-                (initial(i) and i + 1 < count and tokens.word[i + 1] == ".")
-                or (tokens.key[i] in _PARTICLES and follows)
-                or (tokens.capital(i) and tokens.key[i] not in words and tokens.key[i] not in _NOT_NAMES | _EPONYMS)
-            ):
-                tokens.named[i] = True
+            abbreviated = initial(i) and i + 1 < count and tokens.word[i + 1] == "."
+            particle = tokens.key[i] in _PARTICLES and follows
+            tokens.named[i] = abbreviated or particle or (unlisted(i) and tokens.key[i] not in _EPONYMS)
     for i in range(count - 2, -1, -1):
-        if tokens.named[i] or not tokens.word[i] or not tokens.named[i + 1] or not tokens.beside(i, i + 1):
-            continue
-        key = tokens.key[i]
-        if (
-            initial(i)
-            or (tokens.word[i] == "." and i and initial(i - 1))
-            or (tokens.capital(i) and not tokens.opens(i) and key not in words and key not in _NOT_NAMES | _TITLES)
-            or (
-                tokens.capital(i)
-                and tokens.opens(i)
-                and names.get(key, "")[:1] == "g"
-                and key not in words | _NOT_NAMES
-            )
-        ):
-            tokens.named[i] = True
+        if not tokens.named[i] and tokens.word[i] and tokens.named[i + 1] and tokens.beside(i, i + 1):
+            abbreviated = initial(i) or (tokens.word[i] == "." and i > 0 and initial(i - 1))
+            listed = names.get(tokens.key[i], "").startswith("g")
+            tokens.named[i] = abbreviated or (unlisted(i) and (listed or not tokens.opens(i)))

@@ -134,7 +134,7 @@ _NO_LOGIN = frozenset(
 
 # --- the rules ----------------------------------------------------------------------------------------------------
 
-_MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]{0,6}\.?"
+_MONTH = r"(?=[adfjmnos])(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]{0,6}\.?"
 DATE = rf"""(?:\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}
     | \d{{1,2}}(?:st|nd|rd|th)?\s(?:of\s)?{_MONTH}(?:,?\s\d{{4}})?
     | {_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?(?!\d)(?:,?\s\d{{4}})?
@@ -197,7 +197,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         _compile(
             rf"""(?<![\w./-]) (?:{_UNIT},?\s)? \d{{1,5}}[A-Za-z]?(?:[/-]\d{{1,4}})?,?[ ] (?:[NSEW]\.?[ ])?
-                 (?:[A-Z\d][\w'’-]{{0,24}}[ ]){{1,4}} {_STREET}\b\.? {_TAIL}""",
+                 (?:[A-Z][\w'’-]{{0,24}}[ ]|\d{{1,3}}(?:st|nd|rd|th)[ ]){{1,4}} {_STREET}\b\.? {_TAIL}""",
             cased=True,
         ),
         Kind.ADDRESS,
@@ -226,11 +226,19 @@ RULES: tuple[Rule, ...] = (
         Kind.ADDRESS,
         judge=lambda m: Kind.ADDRESS if any(c.isdigit() for c in m.group()) else False,
     ),
+    Rule(
+        _compile(
+            rf"""\b(?i:liv(?:e|es|ed|ing)|stay(?:s|ed|ing)?|mov(?:e|ed|ing)|home|house|address)[ ](?i:(?:is|to|on|in|at|near|off)[ ]){{1,2}}
+                 (?P<it>(?:\d{{1,5}}[ ])?(?:{_WORD}[ ]){{1,3}}{_STREET}\b\.?{_TAIL})""",
+            cased=True,
+        ),
+        Kind.ADDRESS,
+    ),
     Rule(_compile(rf"\b(?i:p\.?[ ]?o\.?[ ]?box)[ ]\d{{1,7}}+ {_TAIL}", cased=True), Kind.ADDRESS),
     Rule(_compile(r"\b[A-Z]{1,2}\d[A-Z\d]?[ ]\d[A-Z]{2}\b", cased=True), Kind.ADDRESS),
     Rule(
         _compile(
-            rf"""{_ID_CUE} {_SAYS}{{0,5}} [\s"'“]{{0,2}}
+            rf"""{_ID_CUE} {_SAYS}{{0,3}} [\s"'“]{{0,2}}
                  (?P<it>(?P<plate>[A-Z]{{2}}\d{{2}}\s[A-Z]{{3}}\b)|[A-Z]{{0,4}}-?\d[\w/-]{{1,24}}+(?:[ -]\d{{2,8}}+){{0,6}})"""
         ),
         judge=_record,
@@ -285,7 +293,7 @@ def find(text: str, first: Sequence[Span] = ()) -> list[Span]:
             if kind is False:
                 continue
             start, end = match.span("it") if "it" in rule.pattern.groupindex and kind else match.span()
-            claim(start, end, kind or None)
+            claim(start, end, kind if isinstance(kind, Kind) else None)
             if kind in (Kind.USERNAME, Kind.NUMBER) and len(values) < _REPEATED:
                 values[text[start:end]] = kind
     if values:
