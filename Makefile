@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve train evaluate corpus bench bench-audit soak fuzz privacy simulate simulate-retraining clean
+.PHONY: help setup demo test check serve train evaluate corpus bench bench-audit soak fuzz privacy simulate simulate-retraining bench-retraining clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ simulate: $(READY) ## simulate 2,000 libraries: does the interval of audit-estim
 
 simulate-retraining: $(READY) ## try on the corpus what a library's labels are worth (an hour); figures for docs/retraining.md
 	$(BIN)/python tests/simulate_retraining.py
+
+bench-retraining: $(READY) ## time a retraining with 5,000 rows, and its memory
+	$(BIN)/python tests/bench_retraining.py
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -127,7 +127,7 @@ def weights(kind: str) -> list[dict[str, Any]]:
 def curve(kind: str, seeds: Sequence[int] = (0,)) -> list[dict[str, Any]]:
     world = World(kind)
     found = [world.figures("none", 0)]
-    for n in (50, 100, 150):
+    for n in (25, 50, 100):
         for how in ("label-next", "lot"):
             runs = [world.figures(how, n, seed=s) for s in seeds]
             row = {"how": how, "labels": n} | {

@@ -22,9 +22,9 @@ from replycheck.commands.common import FINE, INTERRUPTED, MISUSE, OURS, report
 from replycheck.commands.corpus import corpus, evaluate, train
 from replycheck.commands.estimate import audit_estimate, audit_sample
 from replycheck.commands.formats import formats
-from replycheck.commands.privacy import evaluate_privacy
 from replycheck.commands.labelling import agreement, check_labels, label_next
 from replycheck.commands.models import models, retrain
+from replycheck.commands.privacy import evaluate_privacy
 from replycheck.commands.score import score
 from replycheck.errors import ReplycheckError
 
