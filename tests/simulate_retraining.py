@@ -30,6 +30,8 @@ from replycheck.retraining import WEIGHT, fresh_engine
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "docs" / "retraining.json"
+GUIDE = ROOT / "docs" / "retraining.md"
+PICTURE = ROOT / "docs" / "pictures" / "labels-needed.png"
 FOREIGN = {"public": "public libraries", "academic": "academic libraries", "none": "other organisations"}
 LABELS, FOLDS, SEED = 200, 3, 0
 
@@ -157,6 +159,83 @@ def flipped(seeds: Sequence[int] = (0, 1)) -> dict[str, Any]:
     return {"replies": len(ours), "turned": len(turned), "in_the_first_tenth": [round(x, 3) for x in in_tenth]}
 
 
+# --- what the guide shows --------------------------------------------------------------------------------------------
+
+
+def told(guide: str, record: dict[str, Any]) -> str:
+    """The guide with the record's figures between its marks."""
+    for name, text in (("foreign", foreign_table(record)), ("curve", curve_table(record)), ("flipped", shares(record))):
+        before, begin, rest = guide.partition(f"<!-- {name} -->")
+        _, end, after = rest.partition(f"<!-- end of {name} -->")
+        guide = f"{before}{begin}{text}{end}{after}"
+    return guide
+
+
+def by_how(record: dict[str, Any], library: str) -> dict[str, dict[str, Any]]:
+    return {f["how"]: f for f in record[f"foreign {library}"]["figures"]}
+
+
+def foreign_table(record: dict[str, Any]) -> str:
+    lines = [
+        "\n| left out | replies | without its labels | 200 labels by `label-next` | 200 by lot | all its labels | 200 go this far |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for key, row in record.items():
+        if key.startswith("foreign "):
+            f = by_how(record, key.removeprefix("foreign "))
+            figures = " | ".join(f"{f[k]['macro_f1']:.3f}" for k in ("none", "label-next", "lot"))
+            whole = f"{f['all']['macro_f1']:.3f} ({f['all']['labels']})"
+            lines.append(
+                f"| {key.removeprefix('foreign ')} | {row['replies']} | {figures} | {whole} | {row['share_of_the_way']:.0%} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def curve_points(record: dict[str, Any]) -> dict[str, list[tuple[int, float]]]:
+    """(labels, macro-F1) of each way of choosing, with what all the labels give."""
+    ends = by_how(record, record["curve"]["library"])
+    found = {}
+    for how in ("label-next", "lot"):
+        between = [(f["labels"], f["macro_f1"]) for f in record["curve"]["figures"] if f["how"] == how]
+        found[how] = [(0, ends["none"]["macro_f1"]), *between, (LABELS, ends[how]["macro_f1"])]
+    return found
+
+
+def curve_table(record: dict[str, Any]) -> str:
+    points = curve_points(record)
+    lines = [f"\n| labels ({record['curve']['library']}) | " + " | ".join(str(n) for n, _ in points["lot"]) + " |"]
+    lines.append("| --- " * (len(points["lot"]) + 1) + "|")
+    for how, name in (("label-next", "chosen by `label-next`"), ("lot", "drawn by lot")):
+        lines.append(f"| {name} | " + " | ".join(f"{v:.3f}" for _, v in points[how]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def shares(record: dict[str, Any]) -> str:
+    return " and ".join(f"{x:.0%}" for x in record["flipped"]["in_the_first_tenth"]) + " (two tries)"
+
+
+def draw(record: dict[str, Any]) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(6.4, 3.2), dpi=110)
+    for (how, points), colour, name in zip(
+        curve_points(record).items(), ("#2f7d5b", "#8a94a0"), ("chosen by label-next", "drawn by lot"), strict=True
+    ):
+        ax.plot(*zip(*points, strict=True), marker="o", color=colour, label=name)
+    ax.set(
+        xlabel="labels of this library",
+        ylabel="macro-F1 on its held-out replies",
+        title=f"Left out of training: {record['curve']['library']}",
+    )
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, loc="lower right")
+    fig.tight_layout()
+    fig.savefig(PICTURE)
+
+
 def keep(name: str, value: Any) -> None:
     """Put figures into the record as soon as they are there: the whole takes an hour."""
     record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
@@ -177,4 +256,7 @@ if __name__ == "__main__":
             keep(f"foreign {FOREIGN[kind]}", foreign(kind))
     if "curve" in wanted:
         keep("curve", {"library": FOREIGN[kinds[0]], "figures": curve(kinds[0])})
+    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    GUIDE.write_text(told(GUIDE.read_text(encoding="utf-8"), record), encoding="utf-8")
+    draw(record)
     print(f"{time.perf_counter() - started:.0f} s")

@@ -55,6 +55,14 @@ def test_everything_that_a_table_may_say_is_read(tmp_path: Path) -> None:
     assert (example.batch, example.pair) == ("chat-7", "p1")
 
 
+def test_a_pair_without_a_group_is_one(tmp_path: Path) -> None:
+    file = tmp_path / "ours.csv"
+    file.write_text("reply,label,pair\nOne.,listening,p\nTwo!,service-pushing,p\nThree.,listening,\n")
+    a, b, c = read_labels([file]).examples
+    assert a.batch == b.batch != c.batch
+    assert a.pair == b.pair == "p"
+
+
 @pytest.mark.parametrize(
     ("suffix", "record"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -265,3 +266,28 @@ def test_a_retrained_model_is_compared_again_and_promoted(
     assert code == (5 if done.comparison.reasons_against else 0)
     assert command("models", "promote", "ours", "--anyway", "a test", *models) == (0 if code else 2)
     assert command("models", "rollback", *models[:2]) == 0
+
+
+def test_the_guide_shows_what_the_simulation_found() -> None:
+    import simulate_retraining as simulation
+
+    record = json.loads(simulation.RECORD.read_text(encoding="utf-8"))
+    guide = simulation.GUIDE.read_text(encoding="utf-8")
+    assert simulation.told(guide, record) == guide
+    for key, row in record.items():
+        if key.startswith("foreign "):
+            assert row["share_of_the_way"] >= 0.5
+    assert min(record["flipped"]["in_the_first_tenth"]) >= 0.7
+
+
+def test_every_command_of_the_guide_is_there(command: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    guide = (Path(__file__).resolve().parent.parent / "docs" / "retraining.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^replycheck (.+)$", guide, re.M)
+    assert len(lines) >= 8
+    for line in lines:
+        words = line.split()
+        name = words[:2] if words[0] == "models" else words[:1]
+        command(*name, "--help")
+        shown = capsys.readouterr().out
+        assert "Usage" in shown
+        assert all(option in shown for option in words if option.startswith("-")), line

@@ -320,7 +320,7 @@ def doubt_sheet(doubts: Sequence[Doubt]) -> tuple[list[str], Rows]:
     clean = Deidentifier().clean
     columns = ["where", "label", "instead", "why", "patron_message", "reply"]
     return columns, [
-        [d.example.id, str(d.example.label), str(d.instead), d.why, clean(d.example.patron_message), clean(d.example.reply)]
+        [d.example.id, str(d.example.label), "" if d.instead is d.example.label else str(d.instead), d.why, clean(d.example.patron_message), clean(d.example.reply)]
         for d in doubts
     ]  # fmt: skip
 

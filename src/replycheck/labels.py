@@ -162,15 +162,15 @@ def _example(path: Path, record: Record, label: Label | None, weight: float, fau
     sentences = _sentences(record, reply, faults)
     if len(faults) > before or label is None:
         return None
-    where = f"{path.name}:{record.row}"
+    where, pair = f"{path.name}:{record.row}", _cell(record, "pair")
     return Example(
         id=where,
-        batch=_cell(record, "group") or where,
+        batch=_cell(record, "group") or (f"{path.name}, pair {pair}" if pair else where),
         reply=reply,
         label=label,
         patron_message=message if message.strip() else "",
         message_kind=kind,
-        pair=_cell(record, "pair") or None,
+        pair=pair or None,
         sentences=sentences,
         weight=weight,
     )

@@ -75,7 +75,8 @@ def check_labels(
     first = listed[: n or max(len(listed) // 10, 10)]
     write_sheet(out, *doubt_sheet(first))
     for doubt in first[:10]:
-        print(f"{doubt.example.id}: {doubt.example.label}, perhaps {doubt.instead}: {doubt.why}")
+        other = "" if doubt.instead is doubt.example.label else f", perhaps {doubt.instead}"
+        print(f"{doubt.example.id}: {doubt.example.label}{other}: {doubt.why}")
     print(f"the {len(first)} of {len(listed):,} labels most likely to be wrong, written to {out}")
 
 
