@@ -221,8 +221,8 @@ def draw(record: dict[str, Any]) -> None:
     from matplotlib import pyplot as plt
 
     fig, ax = plt.subplots(figsize=(6.4, 3.2), dpi=110)
-    for (how, points), colour, name in zip(
-        curve_points(record).items(), ("#2f7d5b", "#8a94a0"), ("chosen by label-next", "drawn by lot"), strict=True
+    for points, colour, name in zip(
+        curve_points(record).values(), ("#2f7d5b", "#8a94a0"), ("chosen by label-next", "drawn by lot"), strict=True
     ):
         ax.plot(*zip(*points, strict=True), marker="o", color=colour, label=name)
     ax.set(

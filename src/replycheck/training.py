@@ -240,7 +240,7 @@ def out_of_fold(
 def rate_weights(pushing: NDArray[np.bool_], rate: float = BASE_RATE, weight: Floats | None = None) -> Floats:
     """Weights that make the share of pushing replies `rate`, and sum to the number of replies; with `weight`, how often each
     counts, to the sum of that."""
-    each = np.ones(len(pushing)) if weight is None else weight
+    each = np.ones(len(pushing)) if weight is None else weight.astype(np.float64)
     share = each[pushing].sum() / each.sum()
     found: Floats = (each * np.where(pushing, rate / share, (1 - rate) / (1 - share))).astype(np.float32)
     return found
