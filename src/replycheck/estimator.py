@@ -18,6 +18,7 @@ from replycheck.checker import Checker
 from replycheck.codebook import Label
 from replycheck.corpus import Example, read_messages, read_split
 from replycheck.reply import Reply
+from replycheck.retraining import WEIGHT
 from replycheck.settings import shipped
 from replycheck.training import train
 
@@ -28,7 +29,7 @@ class ReplyClassifier(ClassifierMixin, BaseEstimator):
     `weight` is how often a reply given to `fit` counts beside one of the corpus in the folder `data`, the shipped one unless given. `predict` uses the threshold that training chose, not 0.5.
     """
 
-    def __init__(self, weight: float = 2.0, seed: int = 0, jobs: int = 1, data: Path | None = None) -> None:
+    def __init__(self, weight: float = WEIGHT, seed: int = 0, jobs: int = 1, data: Path | None = None) -> None:
         self.weight = weight
         self.seed = seed
         self.jobs = jobs

@@ -95,7 +95,7 @@ class Registry:
         current = self.current()
         for place in older:
             if place != current:
-                shutil.rmtree(place, ignore_errors=True)
+                _remove(place)
         return Entry(target, inspect_bundle(target)[0], False, False)
 
     def _free(self, version: str) -> Path:
@@ -148,6 +148,14 @@ class Registry:
         """A model from an exported zip file; BundleError if it is anything else, before anything is built."""
         with _unpacked(path) as folder:
             return self.add(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Take a model away: out of sight at once, so that a half-removed one is never met, then off the disk."""
+    gone = Path(mkdtemp(prefix=".gone-", dir=folder.parent))
+    folder.rename(gone / folder.name)
+    for left in folder.parent.glob(".gone-*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager

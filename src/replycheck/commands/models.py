@@ -23,7 +23,10 @@ Own = Annotated[list[Path] | None, typer.Option("--on", help="Labels of yours to
 def retrain(
     tables: Annotated[list[Path], typer.Argument(help="Labels: tables, or files of labelling tools.")],
     name: Annotated[str, typer.Option(help="What to call the model, such as my-library.")],
-    weight: Annotated[float, typer.Option(help="How often a reply of yours counts beside one of the corpus.")] = 2.0,
+    weight: Annotated[
+        float | None,
+        typer.Option(help="How often a reply of yours counts beside one of the corpus; twice unless given."),
+    ] = None,
     page: Annotated[
         Path | None, typer.Option(help="Comparison page to write; NAME-comparison.html unless given.")
     ] = None,
@@ -34,14 +37,21 @@ def retrain(
 ) -> None:
     """Train a model on your labels and the corpus, compare it with the one that judges now, and keep it, not yet promoted."""
     from replycheck.comparison_page import write_page
-    from replycheck.retraining import check_name
+    from replycheck.retraining import WEIGHT, check_name
     from replycheck.retraining import retrain as run
 
     check_name(name)
     page = page or Path(f"{name}-comparison.html")
     with steps() as progress:
         done = run(
-            list(tables), name=name, weight=weight, models=models, data=data, seed=seed, jobs=jobs, progress=progress
+            list(tables),
+            name=name,
+            weight=WEIGHT if weight is None else weight,
+            models=models,
+            data=data,
+            seed=seed,
+            jobs=jobs,
+            progress=progress,
         )
     write_page(done.comparison, page)
     for remark in done.comparison.record["remarks"]:
