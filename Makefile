@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve encoder train evaluate corpus bench fuzz privacy simulate bench-audit soak bench-http openapi integrations pictures soak-feedback clean
+.PHONY: help setup demo test check serve encoder train evaluate corpus bench fuzz privacy simulate bench-audit soak bench-http openapi integrations pictures soak-feedback simulate-retraining bench-retraining clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[api,parquet,audit,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[api,parquet,audit,labels,notebooks,dev]'
 	@touch $(READY)
 
 setup: $(READY) ## make .venv and install everything into it
@@ -86,6 +86,12 @@ pictures: $(READY) ## draw the pictures in docs/ anew, in Chromium
 
 soak-feedback: $(READY) ## kill -9 during 10,000 feedback posts: all acknowledged ones there, none twice
 	$(BIN)/python tests/soak_feedback.py
+
+simulate-retraining: $(READY) ## try on the corpus what a library's labels are worth (an hour); figures for docs/retraining.md
+	$(BIN)/python tests/simulate_retraining.py
+
+bench-retraining: $(READY) ## time a retraining with 5,000 rows, and its memory
+	$(BIN)/python tests/bench_retraining.py
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) $(VENV)-openapi .pytest_cache .mypy_cache .ruff_cache .hypothesis

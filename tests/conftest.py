@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,14 @@ def logging_as_it_was() -> Iterator[None]:
     for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
         logger.handlers[:], logger.propagate = handlers, propagate
         logger.setLevel(level)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_models_of_ones_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whatever somebody promoted on this machine, tests judge with the shipped model."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REPLYCHECK_MODELS", str(tmp_path_factory.mktemp("models")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +59,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section(f"LEFT OUT: {len(left_out)} tests", sep="!", red=True, bold=True)
     for reason, count in reasons.items():
         terminalreporter.line(f"{count:4} {reason.removeprefix('Skipped: ')}")
+
+
+@pytest.fixture(scope="session")
+def small_data(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus that is quick to learn from: three training batches, one development batch, every eighth behavioural case."""
+    folder = tmp_path_factory.mktemp("data")
+    for split, count in (("train", 3), ("dev", 1)):
+        (folder / split).mkdir()
+        for file in sorted((data / split).glob("*.jsonl"))[:count]:
+            shutil.copy(file, folder / split)
+    (folder / "messages").mkdir()
+    shutil.copy(sorted((data / "messages").glob("*.jsonl"))[0], folder / "messages")
+    cases = (data / "behaviour.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (folder / "behaviour.jsonl").write_text("".join(cases[::8]), encoding="utf-8")
+    return folder

@@ -186,15 +186,6 @@ def test_a_faulty_line_is_named(tmp_path: Path, line: str, says: str) -> None:
     assert str(file) in str(problem.value)
 
 
-def test_every_fault_of_a_labelled_table_is_named_at_once(tmp_path: Path) -> None:
-    file = tmp_path / "ours.csv"
-    file.write_text("reply,label\nThanks,listening\n,listening\nNo,maybe\n")
-    with pytest.raises(CorpusError) as problem:
-        corpus.read_labelled_table(file)
-    assert "row 3, column 'reply'" in str(problem.value)
-    assert "row 4, column 'label': found 'maybe'" in str(problem.value)
-
-
 def test_the_log_of_openings_is_kept_once_a_model_and_day(tmp_path: Path) -> None:
     (tmp_path / "test").mkdir()
     corpus.log_opening(tmp_path, "m-1")

@@ -19,7 +19,7 @@ from replycheck.bundle import Manifest, load_bundle
 from replycheck.checker import Checker
 from replycheck.errors import BundleError
 from replycheck.reply import Reply, Verdict
-from replycheck.settings import Settings
+from replycheck.settings import Settings, current_model
 from replycheck.underlining import Finding, findings
 from replycheck_api.access import Access
 from replycheck_api.metrics import Metrics
@@ -65,29 +65,47 @@ class Service:
     _waiting: deque[_Job] = field(default_factory=deque)
     _worker: asyncio.Task[None] | None = None
     _seen: object = None
+    _follows: bool = False
 
     # --- the model -------------------------------------------------------------------------------------------
 
     def load(self) -> None:
         """Load the model of the settings, unless a checker was handed in. BundleError if it must not be loaded."""
         if self.model is None:
-            self._seen = _state(self.settings.model)
-            self.model = _load(self.settings)
+            models = self.settings.models
+            # told to use one model, it keeps that one
+            self._follows = models is not None and self.settings.model == current_model(models)
+            self._seen = self._state()
+            self.model = _load(self._folder(), self.settings.engine)
         self.metrics.model(self.model.checker.model_version)
 
+    def _folder(self) -> Path:
+        """The model folder to judge with: the promoted one, unless the settings name another. BundleError if it can't be said."""
+        return current_model(self.settings.models) if self._follows and self.settings.models else self.settings.model
+
+    def _state(self) -> object:
+        folder = self._folder()
+        state = _state(folder)
+        return state and (str(folder), state)
+
     async def watch(self) -> None:
-        """Until cancelled: when the model folder changes, load it beside the old model and put it in its place.
+        """Until cancelled: when the model folder changes, or another model is promoted, load it beside the old model and put it in
+        its place.
 
         What is being judged ends with the model that it began with. A folder that must not be loaded changes nothing.
         """
         while True:
             await asyncio.sleep(self.settings.reload_seconds)
-            state = _state(self.settings.model)
+            try:
+                state = self._state()
+            except BundleError as problem:
+                log.error("%s; the old model stays", problem)
+                continue
             if state == self._seen or not state:
                 continue
             self._seen = state
             try:
-                model = await asyncio.to_thread(_load, self.settings)
+                model = await asyncio.to_thread(_load, self._folder(), self.settings.engine)
             except (BundleError, OSError) as problem:
                 # a bundle's faults name files and hashes, never a text
                 log.error("model refused, the old one stays: %s", problem)
@@ -184,9 +202,9 @@ def _findings(checker: Checker, replies: Sequence[Reply]) -> list[Any]:
     return list(findings(checker, [r.text for r in replies]))
 
 
-def _load(settings: Settings) -> Model:
+def _load(folder: Path, engine: str) -> Model:
     """The model, warmed up: the first call of a fresh one takes many times as long as the second."""
-    engine, manifest = load_bundle(settings.model, settings.engine or None)
+    engine, manifest = load_bundle(folder, engine or None)
     checker = Checker(engine, manifest.model_version)
     checker.check("Thanks for writing! We have a guide for that.", "The catalogue hides the e-books.")
     # what a model is made of stays; looking through it for garbage would make one call in a hundred wait

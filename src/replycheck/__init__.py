@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "load": "checker",
+    "retrain": "retraining",
     "audit": "auditing",
     "Checker": "checker",
     "Reply": "reply",
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from replycheck.reply import Reply as Reply
     from replycheck.reply import Sentence as Sentence
     from replycheck.reply import Verdict as Verdict
+    from replycheck.retraining import retrain as retrain
 
 
 def __getattr__(name: str) -> Any:

@@ -150,13 +150,18 @@ def save_bundle(
 
 def add_file(folder: Path, name: str, content: bytes) -> Manifest:
     """Put another of `FILES` into a bundle and seal it again."""
-    if name not in FILES[1:]:
-        raise BundleError(folder / name, f"not a file of a bundle; those are {', '.join(FILES)}")
-    manifest, contents = inspect_bundle(folder)
-    contents[name] = content
+    return copy_bundle(folder, folder, {name: content})
+
+
+def copy_bundle(source: Path, target: Path, changed: dict[str, bytes]) -> Manifest:
+    """Write a bundle into `target`, whole or not at all, with some of its files (`FILES`, but the fast engine) changed or added."""
+    if strange := [n for n in changed if n not in FILES[1:]]:
+        raise BundleError(source / strange[0], f"not a file of a bundle; those are {', '.join(FILES)}")
+    manifest, contents = inspect_bundle(source)
+    contents |= changed
     files = {n: {"sha256": _sha256(c), "bytes": len(c)} for n, c in contents.items()}
     manifest = Manifest(**{**asdict(manifest), "files": files})
-    _write(folder, manifest, contents)
+    _write(target, manifest, contents)
     return manifest
 
 

@@ -5,6 +5,7 @@ Beside the walk, after `evaluation`: the card states nothing that is not in the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -32,6 +33,8 @@ def render(record: Record, manifest: Manifest) -> str:
             _split(name, record.get(split))
             for split, name in (("dev", "Development batches"), ("test", "Test batches"))
         ),
+        *_own(record.get("comparison")),
+        *_promotions(record.get("promotions", [])),
         "## Trained anew without each fold of training batches",
         _cross(record.get("cross_validation")),
         "## Moves, message kind, pairs",
@@ -52,6 +55,11 @@ def render(record: Record, manifest: Manifest) -> str:
         "- Anything about the person who wrote the reply.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def render_json(record: Record) -> bytes:
+    """The record as it is kept beside the card."""
+    return (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
@@ -102,6 +110,47 @@ def _split(name: str, part: Record | None) -> str:
             _table(["register", "baseline", "macro-F1", "AUC"], base),
         ]
     )
+
+
+def _own(part: Record | None) -> list[str]:
+    """A model that a library trained anew says how it does on that library's replies, beside the model it came from."""
+    if part is None:
+        return []
+    head = [
+        "replies",
+        "pushing",
+        "macro-F1 before",
+        "macro-F1 now",
+        "difference (95 %)",
+        "set right",
+        "set wrong",
+        "McNemar p",
+    ]
+    rows = []
+    for name, what in (("own", "the library's own"), ("corpus", "the corpus's")):
+        if p := part.get(name):
+            difference = f"{p['gain']:+}{_signed(p['gain_interval'])}"
+            rows.append([f"{what}: {p['replies']}", p["pushing"], p["old"]["macro_f1"], p["new"]["macro_f1"], difference, p["gained"], p["lost"], p["mcnemar_p"]])  # fmt: skip
+    behaviour = part["behaviour"]
+    return [
+        f"## Beside {part['old']}, on the same held-out replies",
+        _table(head, rows),
+        f"Behavioural cases passed: {behaviour['old']} before, {behaviour['new']} now, of {behaviour['number']}.",
+        *(f"- {remark}" for remark in part["remarks"]),
+        part["advice"],
+        part["migration"]["note"],
+    ]
+
+
+def _signed(value: Any) -> str:
+    return "" if not value else f" ({value[0]:+.3f} to {value[1]:+.3f})"
+
+
+def _promotions(part: list[Record]) -> list[str]:
+    if not part:
+        return []
+    rows = [[p["day"], p["over"], "; ".join(p["against"]), p["reason"].replace("|", "\\|")] for p in part]
+    return ["## Promoted all the same", _table(["day", "over", "what spoke against it", "reason given"], rows)]
 
 
 def _cross(part: Record | None) -> str:

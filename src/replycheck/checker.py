@@ -17,7 +17,7 @@ from replycheck.errors import UsageError
 from replycheck.features import Batch, Floats, Ints, Tokens
 from replycheck.referral import referrals
 from replycheck.reply import Reason, Reply, Sentence, Verdict
-from replycheck.settings import shipped
+from replycheck.settings import Settings
 from replycheck.text import make_nlp
 
 CHUNK = 512
@@ -202,8 +202,8 @@ def _candidates(batch: Batch, judged: Judgement) -> Ints:
 
 
 def load(model: str | Path | None = None, engine: str | None = None) -> Checker:
-    """A `Checker` with the model in that folder, or with the one that ships, and its engine of that name (`fast` or `deep`), or its
-    default one. BundleError if it must not be loaded."""
-    folder = shipped("models") / "default" if model is None else Path(model)
+    """A `Checker` with the model in that folder, or with the promoted one, or else the one that ships, and its engine of that name
+    (`fast` or `deep`), or its default one. BundleError if it must not be loaded."""
+    folder = Settings.from_environment().model if model is None else Path(model)
     found, manifest = load_bundle(folder, engine)
     return Checker(found, manifest.model_version)

@@ -11,6 +11,7 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -22,6 +23,8 @@ from replycheck.commands.corpus import corpus, evaluate, finetune, train
 from replycheck.commands.estimate import audit_estimate, audit_sample
 from replycheck.commands.feedback import feedback
 from replycheck.commands.formats import formats
+from replycheck.commands.labelling import agreement, check_labels, label_next
+from replycheck.commands.models import models, retrain
 from replycheck.commands.privacy import evaluate_privacy
 from replycheck.commands.score import score
 from replycheck.errors import ReplycheckError
@@ -122,21 +125,27 @@ def _root(
     """Does a library's reply listen, or does it push services?"""
 
 
-for _command in (
+_COMMANDS: tuple[Callable[..., None], ...] = (
     check,
     score,
+    audit,
+    audit_sample,
+    audit_estimate,
+    formats,
+    label_next,
+    check_labels,
+    agreement,
+    retrain,
     train,
     evaluate,
     corpus,
     finetune,
-    formats,
-    audit_sample,
-    audit_estimate,
-    audit,
     evaluate_privacy,
-):
+)
+for _command in _COMMANDS:
     app.command()(_command)
 app.add_typer(feedback)
+app.add_typer(models, name="models")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One labelled reply. `message_kind` is None when there is no message; `sentences` may be empty in a library's own table."""
+    """One labelled reply. `message_kind` is None when there is no message; in a library's own table it may be unknown, and
+    `sentences` empty. `weight` is how often it counts in training."""
 
     id: str
     batch: str
@@ -66,6 +67,7 @@ class Example:
     contested: bool = False
     sentences: tuple[LabelledSentence, ...] = ()
     annotations: tuple[Annotation, ...] = ()
+    weight: float = 1.0
 
     @property
     def pushing(self) -> bool:
@@ -234,7 +236,7 @@ def read_messages(data: Path) -> list[LabelledMessage]:
 
 
 def fingerprint(examples: Iterable[Example], messages: Iterable[LabelledMessage] = ()) -> str:
-    """SHA-256 of what a model learns from: texts, labels, kinds, moves, batches; independent of order."""
+    """SHA-256 of what a model learns from: texts, labels, kinds, moves, batches, weights; independent of order."""
     lines = [
         json.dumps(
             [
@@ -247,6 +249,7 @@ def fingerprint(examples: Iterable[Example], messages: Iterable[LabelledMessage]
                 e.pair,
                 e.contested,
                 [(s.start, s.end, s.move, s.other) for s in e.sentences],
+                *([e.weight] if e.weight != 1 else []),
             ]
         )
         for e in examples
@@ -309,26 +312,34 @@ def five_grams(text: str) -> frozenset[str]:
 
 def near_duplicates(examples: Sequence[Example], limit: float = 0.35) -> list[tuple[str, str, float]]:
     """(id, id, Jaccard similarity) of every two replies outside a pair that are alike above the limit."""
+    found = []
+    for i, j, value in alike([e.reply for e in examples], limit):
+        a, b = examples[i], examples[j]
+        if not (a.pair and a.pair == b.pair):
+            found.append((a.id, b.id, round(value, 2)))
+    return found
+
+
+def alike(texts: Sequence[str], limit: float = 0.35) -> Iterator[tuple[int, int, float]]:
+    """(row, later row, Jaccard similarity of their 5-grams) of every two texts that are alike above the limit."""
     import numpy as np
     from scipy import sparse
 
     columns: dict[str, int] = {}
-    grams = [five_grams(e.reply) for e in examples]
-    rows = [[columns.setdefault(g, len(columns)) for g in sorted(gs)] for gs in grams]
+    rows = [[columns.setdefault(g, len(columns)) for g in sorted(five_grams(text))] for text in texts]
     sizes = np.array([len(r) for r in rows])
+    if not sizes.sum():
+        return
     matrix = sparse.csr_matrix(
         (np.ones(sizes.sum(), dtype=np.float32), np.concatenate(rows), np.concatenate([[0], np.cumsum(sizes)])),
         shape=(len(rows), len(columns)),
     )
-    found = []
     for at in range(0, len(rows), 256):
         common = (matrix[at : at + 256] @ matrix.T).tocoo()
-        alike = common.data / (sizes[at + common.row] + sizes[common.col] - common.data)
-        for i, j, value in zip(common.row + at, common.col, alike, strict=True):
-            a, b = examples[i], examples[j]
-            if i < j and value >= limit and not (a.pair and a.pair == b.pair):
-                found.append((a.id, b.id, round(float(value), 2)))
-    return found
+        value = common.data / (sizes[at + common.row] + sizes[common.col] - common.data)
+        keep = (value >= limit) & (common.row + at < common.col)
+        first, second = common.row[keep] + at, common.col[keep]
+        yield from zip(first.tolist(), second.tolist(), value[keep].tolist(), strict=True)
 
 
 def opening(text: str) -> tuple[str, ...]:
@@ -430,55 +441,7 @@ def refresh(data: Path, hard: set[str]) -> None:
         new.write_text(before + begin + counts(data) + "\n" + end + after, encoding="utf-8")
 
 
-# --- labelled tables, and the log of the test batches ------------------------------------------------------------
-
-
-def read_labelled_table(path: Path) -> list[Example]:
-    """Examples of a batch file, or of a table with columns `reply` and `label` (and, if there, `patron_message`,
-    `message_kind`, `group`, `pair`); every faulty cell is named, all at once."""
-    if (
-        path.suffix.lower() == ".jsonl"
-        and '"annotations"' in path.read_text(encoding="utf-8", errors="replace")[:20000]
-    ):
-        return read_batch(path)[1]
-    from replycheck.tables import FIRST_ROW, read_table
-
-    table = read_table(path)
-    for column in ("reply", "label"):
-        if column not in table.columns:
-            raise CorpusError(
-                f"no such column; there are {', '.join(map(str, table.columns))}", file=path, column=column
-            )
-    faults: list[str] = []
-    found: list[Example] = []
-    first = FIRST_ROW[path.suffix.lower()]
-    for row, record in enumerate(table.to_dict("records"), first):
-        cell = {str(k): "" if v is None or v != v else str(v).strip() for k, v in record.items()}
-        kind = cell.get("message_kind", "") if cell.get("patron_message") else ""
-        if not cell["reply"]:
-            faults.append(f"row {row}, column 'reply': is empty")
-        if cell["label"] not in list(Label):
-            faults.append(f"row {row}, column 'label': found {cell['label']!r}, allowed: {', '.join(Label)}")
-        elif kind and kind not in list(MessageKind):
-            faults.append(f"row {row}, column 'message_kind': found {kind!r}, allowed: {', '.join(MessageKind)}")
-        elif cell["reply"]:
-            found.append(
-                Example(
-                    id=f"row {row}",
-                    batch=cell.get("group") or f"row {row}",
-                    reply=cell["reply"],
-                    label=Label(cell["label"]),
-                    patron_message=cell.get("patron_message", ""),
-                    message_kind=MessageKind(kind) if kind else None,
-                    pair=cell.get("pair") or None,
-                )
-            )
-    if faults:
-        raise CorpusError("; ".join(faults), file=path)
-    if not found:
-        raise CorpusError("has no rows", file=path)
-    return found
-
+# --- the log of the test batches ---------------------------------------------------------------------------------
 
 OPENINGS = "openings.md"
 

@@ -4,12 +4,14 @@ ReplycheckError
 ├── UsageError           the call itself is wrong (exit code 2)
 ├── UnreadableInput      some input can't be read: file, row and column are named (exit code 3)
 │   └── CorpusError      labelled examples that break the corpus format
+├── PromotionRefused     a new model that the figures speak against (exit code 5)
 ├── BundleError          a model folder that is changed, truncated, foreign or newer (exit code 3)
 └── TooLong              a text over the size limit of the edge it came in by (exit code 3)
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -19,6 +21,16 @@ class ReplycheckError(Exception):
 
 class UsageError(ReplycheckError):
     """The call is wrong: an unknown column, option or suffix."""
+
+
+class PromotionRefused(ReplycheckError):
+    """The new model is worse where it must not be; names what speaks against it."""
+
+    def __init__(self, version: str, against: Sequence[str]) -> None:
+        self.version, self.against = version, list(against)
+        super().__init__(
+            f"{version} is not promoted: {'; '.join(against)}. To promote it all the same, give a reason with --anyway"
+        )
 
 
 class UnreadableInput(ReplycheckError):

@@ -280,17 +280,24 @@ def _agreed(examples: Iterable[Example]) -> Record:
     }
 
 
-def behaviour_figures(checker: Checker, cases: Sequence[Case]) -> Record:
-    """Pass rate of each capability. Invariance: the same label; direction: a probability that moves the expected way."""
+def case_results(checker: Checker, cases: Sequence[Case]) -> list[bool]:
+    """Whether each case is passed. Invariance: the same label; direction: a probability that moves the expected way."""
     first = checker.check_many([Reply(c.reply, c.message or None) for c in cases], reasons=False)
     second = checker.check_many([Reply(c.reply_2 or c.reply, c.message_2 or None) for c in cases], reasons=False)
-    capabilities: dict[str, Record] = {}
-    for case, a, b in zip(cases, first, second, strict=True):
-        passed = {
+    return [
+        {
             "same": a.label is b.label,
             "higher": b.probability > a.probability,
             "lower": b.probability < a.probability,
         }.get(case.expect, a.label == case.expect)
+        for case, a, b in zip(cases, first, second, strict=True)
+    ]
+
+
+def behaviour_figures(checker: Checker, cases: Sequence[Case]) -> Record:
+    """Pass rate of each capability."""
+    capabilities: dict[str, Record] = {}
+    for case, passed in zip(cases, case_results(checker, cases), strict=True):
         row = capabilities.setdefault(case.capability, {"type": case.type, "cases": 0, "passed": 0})
         row["cases"] += 1
         row["passed"] += passed

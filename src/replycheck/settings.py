@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from replycheck.errors import UsageError
+from replycheck.errors import BundleError, UsageError
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -25,13 +26,49 @@ PREFIX = "REPLYCHECK_"
 CONFIG = f"{PREFIX}CONFIG"
 """Environment variable that names a TOML file of settings."""
 
+ENTRIES, POINTER = "entries", "promoted.json"
+"""Of a registry of models (`registry`): its folder of models, and the file that says which of them judges."""
+
+
+def own_models() -> Path:
+    """Folder of a person's own models, where their system keeps such things."""
+    from platformdirs import user_data_path
+
+    return user_data_path("replycheck") / "models"
+
+
+def read_pointer(models: Path) -> dict[str, Any]:
+    """Which model of a registry judges (`current`, None for the shipped one), and which did (`before`). BundleError if it can't be
+    said: to judge with another model than the promoted one, unasked, would be worse."""
+    path = models / POINTER
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {"current": None, "before": []}
+    except (OSError, ValueError):
+        raise BundleError(
+            path, "can't be read; `replycheck models promote` writes it anew once it is removed"
+        ) from None
+    names = [found.get("current"), *found.get("before", [])] if isinstance(found, dict) else [0]
+    if not all(n is None or (isinstance(n, str) and n and Path(n).name == n) for n in names):
+        raise BundleError(path, "foreign: does not name models")
+    return {"current": found.get("current"), "before": found.get("before", [])}
+
+
+def current_model(models: Path) -> Path:
+    """Folder of the model that judges: the promoted one of the registry, or the shipped one."""
+    name = read_pointer(models)["current"]
+    return shipped("models") / "default" if name is None else models / ENTRIES / name
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What an edge may be told. Each field has an environment variable `REPLYCHECK_<FIELD>` and a key in the TOML file."""
 
     model: Path = shipped("models") / "default"
-    """Model folder to judge with."""
+    """Model folder to judge with; the promoted one of `models`, or the shipped one, unless given."""
+    models: Path | None = None
+    """Folder of a person's own models; where the system keeps such things, unless given."""
     engine: str = ""
     """Engine to judge with, fast or deep; empty: the model's default."""
     max_chars: int = 100_000
@@ -81,6 +118,9 @@ class Settings:
             name = f"{PREFIX}{f.name.upper()}"
             if name in environ:
                 found[f.name] = _read(str(f.type), environ[name], f"{name}={environ[name]!r}")
+        found.setdefault("models", own_models())
+        if "model" not in found:
+            found["model"] = current_model(Path(str(found["models"])))
         return cls(**found)
 
     def to_environment(self) -> dict[str, str]:

@@ -88,6 +88,8 @@ class Table:
     """Of a workbook: number format by (row, column)."""
     arrow: Any = None
     """Of a parquet file: the Arrow table."""
+    sheet: str | None = None
+    """Of a workbook: the sheet's name."""
 
 
 # --- what a path may be ------------------------------------------------------------------------------------------
@@ -254,7 +256,8 @@ def _read_xlsx(path: Path) -> Table:
                 if cell.value is not None and cell.number_format != "General":
                     formats[i - 1, j] = cell.number_format
             data.append(_trimmed(values))
-        remarks = [Remark(None, None, f"only its first sheet, {sheet.title!r}, was read")] if others else []
+        title = sheet.title
+        remarks = [Remark(None, None, f"only its first sheet, {title!r}, was read")] if others else []
     if formulas:
         with _sheet(path, data_only=True) as (sheet, _):
             results = [[_from_cell(cell) for cell in row] for row in sheet.iter_rows()]
@@ -267,7 +270,7 @@ def _read_xlsx(path: Path) -> Table:
     width = max(map(len, data))
     columns += [""] * (width - len(columns))
     rows = [row + [None] * (width - len(row)) for row in data[1:]]
-    return Table(path, columns, rows, range(2, len(data) + 1), remarks, formats=formats)
+    return Table(path, columns, rows, range(2, len(data) + 1), remarks, formats=formats, sheet=title)
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """Corpus → fitted, calibrated, thresholded engine.
 
 Beside the walk. Every step is fitted on out-of-fold outputs of the step before it, folds grouped by writer's batch;
-calibration and threshold are chosen on the out-of-fold probabilities of the whole chain.
+calibration and threshold are chosen on the out-of-fold probabilities of the whole chain. An example whose sentences have no
+moves teaches no moves: it is read by taggers that have not seen its batch, and its label teaches the steps after them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -46,6 +47,14 @@ COVERAGE = 0.87
 """Share of replies that the band round the threshold leaves sure."""
 
 
+Progress = Callable[[str, int, int], None]
+"""Told the name of a step, how many of its parts are done, and of how many."""
+
+
+def silent(step: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """The corpus as arrays: what every fold takes its part of."""
@@ -59,6 +68,8 @@ class Table:
     kind: Ints
     """(texts,) true kind; `input` where there is no message, as the codebook says."""
     pushing: NDArray[np.bool_]
+    weight: Floats
+    """(texts,) how often each counts."""
     move: Ints
     """(sentences,) agreed move; -1 where a sentence has none."""
     other: Ints
@@ -118,6 +129,7 @@ def tabulate(examples: Sequence[Example], tokens: Tokens, encoder: CorpusEncoder
         group=_numbers([e.batch for e in examples]),
         kind=np.array([KINDS.index(e.message_kind or MessageKind.INPUT) for e in examples]),
         pushing=np.array([e.pushing for e in examples]),
+        weight=np.array([e.weight for e in examples], dtype=np.float32),
         move=move,
         other=other,
         referral=referrals(reply, [e.reply for e in examples]),
@@ -149,6 +161,15 @@ def tabulate_messages(
     )
 
 
+def guess_kinds(table: Table, classifier: MessageKindClassifier) -> Table:
+    """The table with the likeliest kind of each message whose kind nobody gave."""
+    unknown = np.array([e.message_kind is None and bool(e.patron_message.strip()) for e in table.examples])
+    if not unknown.any():
+        return table
+    said = classifier.predict_proba(table.message, table.encoded.kinds if table.encoded is not None else None)
+    return replace(table, kind=np.where(unknown, said.argmax(axis=1), table.kind))
+
+
 # --- fitting each step -------------------------------------------------------------------------------------------
 
 
@@ -162,7 +183,8 @@ def fit_tagger(table: Table, texts: NDArray[np.bool_]) -> MoveTagger:
         table.kind[text],
         np.concatenate([table.move[rows], table.other[split]]),
         table.group[text],
-        np.concatenate([np.where(table.other[rows] >= 0, 0.5, 1.0), np.full(len(split), 0.5)]),
+        np.concatenate([np.where(table.other[rows] >= 0, 0.5, 1.0), np.full(len(split), 0.5)])
+        * table.weight[text[np.concatenate([rows, split])]],
         np.concatenate([rows, split]),
     )
 
@@ -178,7 +200,7 @@ def read_moves(tagger: MoveTagger, table: Table) -> Floats:
 
 def fit_reader(table: Table, texts: NDArray[np.bool_]) -> ReplyReader:
     """A reader from the chosen texts, both labels weighing the same."""
-    weight = rate_weights(table.pushing, 0.5)
+    weight = rate_weights(table.pushing, 0.5, table.weight)
     chosen = np.flatnonzero(texts)
     return ReplyReader().fit(table.reply, table.given.words, table.pushing, weight, table.group, chosen)
 
@@ -201,20 +223,27 @@ def folds(group: Ints, seed: int, count: int = FOLDS) -> list[NDArray[np.bool_]]
     return found
 
 
-def out_of_fold(table: Table, held_out: Sequence[NDArray[np.bool_]], jobs: int) -> tuple[Floats, Floats]:
+def out_of_fold(
+    table: Table, held_out: Sequence[NDArray[np.bool_]], jobs: int, progress: Progress = silent
+) -> tuple[Floats, Floats]:
     """(moves, read) of every sentence, from a tagger and readers that have not seen its batch."""
     moves = np.zeros((table.reply.sentences, len(MOVES)), dtype=np.float32)
     read = np.zeros((table.reply.sentences, 1 if table.encoded is None else 2), dtype=np.float32)
-    for rows, tagged, scored in Parallel(n_jobs=jobs)(delayed(_fold)(table, ~test, test) for test in held_out):
+    work = Parallel(n_jobs=jobs, return_as="generator_unordered")
+    progress("fitting without each fold", 0, len(held_out))
+    for done, (rows, tagged, scored) in enumerate(work(delayed(_fold)(table, ~test, test) for test in held_out), 1):
         moves[rows], read[rows] = tagged, scored
+        progress("fitting without each fold", done, len(held_out))
     return moves, read
 
 
-def rate_weights(pushing: NDArray[np.bool_], rate: float = BASE_RATE) -> Floats:
-    """Weights that make the share of pushing replies `rate`, and sum to the number of replies."""
-    share = pushing.mean()
-    weight: Floats = np.where(pushing, rate / share, (1 - rate) / (1 - share)).astype(np.float32)
-    return weight
+def rate_weights(pushing: NDArray[np.bool_], rate: float = BASE_RATE, weight: Floats | None = None) -> Floats:
+    """Weights that make the share of pushing replies `rate`, and sum to the number of replies; with `weight`, how often each
+    counts, to the sum of that."""
+    each = np.ones(len(pushing)) if weight is None else weight.astype(np.float64)
+    share = each[pushing].sum() / each.sum()
+    found: Floats = (each * np.where(pushing, rate / share, (1 - rate) / (1 - share))).astype(np.float32)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,10 +262,11 @@ def train(
     encoder: CorpusEncoder | None = None,
     seed: int = 0,
     jobs: int = 2,
+    progress: Progress = silent,
 ) -> Trained:
     """Fit the whole chain: the deep engine with an encoder, else the fast one. Contested examples teach neither moves nor labels."""
     with threadpool_limits(1):
-        return _train(examples, messages, encoder, seed, jobs)
+        return _train(examples, messages, encoder, seed, jobs, progress)
 
 
 def _train(
@@ -245,30 +275,36 @@ def _train(
     encoder: CorpusEncoder | None,
     seed: int,
     jobs: int,
+    progress: Progress,
 ) -> Trained:
+    progress("reading sentences", 0, 1)
     tokens = Tokens(make_nlp())
     table = tabulate([e for e in examples if not e.contested], tokens, encoder)
     spoken = tabulate_messages(table, messages, tokens, encoder)
+    kinds = MessageKindClassifier().fit(spoken.batch, spoken.kind, spoken.group, spoken.encoded)
+    table = guess_kinds(table, kinds)
+    progress("reading sentences", 1, 1)
     held_out = folds(table.group, seed)
-    moves, scored = out_of_fold(table, held_out, jobs)
+    moves, scored = out_of_fold(table, held_out, jobs, progress)
     read = read_whole(scored, table.given.words, table.reply.sentence_text, table.reply.texts)
     summary = summarise(moves, table.given.words, table.reply.sentence_text, table.reply.texts)
-    weight = rate_weights(table.pushing, 0.5)
+    weight = rate_weights(table.pushing, 0.5, table.weight)
 
     log_odds = np.zeros(len(table.examples), dtype=np.float64)
     for test in held_out:
         fit = ~test
         head = LabelHead().fit(summary[fit], read[fit], table.kind[fit], table.pushing[fit], weight[fit])
         log_odds[test] = head.decision_function(summary[test], read[test], table.kind[test])
-    slope, offset = calibrate(log_odds, table.pushing)
+    slope, offset = calibrate(log_odds, table.pushing, table.weight)
     probability = 1 / (1 + np.exp(-(slope * log_odds + offset)))
-    threshold = choose_threshold(probability, table.pushing)
+    threshold = choose_threshold(probability, table.pushing, table.weight)
     distance = np.abs(np.log(probability / (1 - probability)) - np.log(threshold / (1 - threshold)))
     band = float(np.quantile(distance, 1 - COVERAGE))
 
+    progress("fitting the steps", 0, 1)
     everything = np.ones(len(table.examples), dtype=bool)
     engine = Engine(seed).assemble(
-        MessageKindClassifier().fit(spoken.batch, spoken.kind, spoken.group, spoken.encoded),
+        kinds,
         fit_tagger(table, everything),
         fit_reader(table, everything),
         LabelHead().fit(summary, read, table.kind, table.pushing, weight),
@@ -277,19 +313,25 @@ def _train(
         threshold,
         band,
     )
+    progress("fitting the steps", 1, 1)
     return Trained(engine, probability.astype(np.float32), moves)
 
 
-def calibrate(log_odds: NDArray[np.float64], pushing: NDArray[np.bool_]) -> tuple[float, float]:
+def calibrate(
+    log_odds: NDArray[np.float64], pushing: NDArray[np.bool_], weight: Floats | None = None
+) -> tuple[float, float]:
     """(slope, offset) of Platt's scaling at the base rate."""
-    model = LogisticRegression(C=100.0).fit(log_odds[:, None], pushing, sample_weight=rate_weights(pushing))
+    weights = rate_weights(pushing, BASE_RATE, weight)
+    model = LogisticRegression(C=100.0).fit(log_odds[:, None], pushing, sample_weight=weights)
     return float(model.coef_[0, 0]), float(model.intercept_[0])
 
 
-def choose_threshold(probability: Floats | NDArray[np.float64], pushing: NDArray[np.bool_]) -> float:
+def choose_threshold(
+    probability: Floats | NDArray[np.float64], pushing: NDArray[np.bool_], weight: Floats | None = None
+) -> float:
     """The threshold with the best macro-F1 at the base rate, smoothed over its neighbours so that it is not a fluke."""
     grid = np.arange(0.1, 0.81, 0.01)
-    weight = rate_weights(pushing)
-    scores = np.array([f1_score(pushing, probability >= t, average="macro", sample_weight=weight) for t in grid])
+    weights = rate_weights(pushing, BASE_RATE, weight)
+    scores = np.array([f1_score(pushing, probability >= t, average="macro", sample_weight=weights) for t in grid])
     smooth = np.convolve(np.pad(scores, 5, mode="edge"), np.ones(11) / 11, mode="valid")
     return round(float(grid[smooth.argmax()]), 2)

@@ -100,15 +100,16 @@ def evaluate(
     from replycheck.bundle import CARD, EVALUATION, add_file, corpus_encoder, load_bundle
     from replycheck.card import render
     from replycheck.checker import Checker
-    from replycheck.corpus import log_opening, read_labelled_table
+    from replycheck.corpus import log_opening
     from replycheck.evaluation import evaluate_corpus, measure
+    from replycheck.labels import read_labels
     from replycheck.settings import Settings, shipped
 
     folder = model or Settings.from_environment().model
     engine, manifest = load_bundle(folder)
     checker = Checker(engine, manifest.model_version)
     if table is not None:
-        figures = measure(checker, read_labelled_table(table))
+        figures = measure(checker, read_labels([table]).examples)
         if page is not None:
             from replycheck.evaluation_page import render as render_page
             from replycheck.tables import replacing
