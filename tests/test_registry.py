@@ -178,21 +178,27 @@ def test_killed_at_any_instant_a_whole_model_judges(registry: Registry) -> None:
 
 
 def test_a_running_service_takes_up_what_is_promoted(registry: Registry) -> None:
-    told = Settings.from_environment({"REPLYCHECK_MODELS": str(registry.folder)})
+    told = Settings.from_environment({"REPLYCHECK_MODELS": str(registry.folder), "REPLYCHECK_RELOAD_SECONDS": "1"})
     with TestClient(create_app(told)) as client:
 
-        def name() -> str:
-            return str(client.get("/v1/model").json()["name"])
+        def becomes(name: str) -> bool:
+            """Whether it judges within ten seconds; the service looks once a second."""
+            for _ in range(100):
+                if client.get("/v1/model").json()["name"] == name:
+                    return True
+                time.sleep(0.1)
+            return False
 
-        assert name() == "default"
+        assert becomes("default")
         registry.promote(registry.find("high"))
-        assert name() == "high"
+        assert becomes("high")
         verdict = client.post("/v1/check", json={"reply": "Please fill in our survey."}).json()
         assert verdict["threshold"] == 0.99
         registry.rollback()
-        assert name() == "default"
+        assert becomes("default")
         (registry.folder / POINTER).write_text(json.dumps({"current": "gone", "before": []}))
-        assert name() == "default"
+        time.sleep(1.5)
+        assert client.get("/v1/model").json()["name"] == "default"
 
 
 def run(*arguments: str, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> int:

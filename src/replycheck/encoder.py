@@ -23,8 +23,6 @@ MESSAGE_TOKENS = 80
 """Most tokens of the message that are read."""
 WINDOW_TOKENS = 200
 """Most tokens of the reply that are read at once; longer replies are read in several windows, each beside the message."""
-BATCH = 16
-"""Windows run at once, of like length."""
 CLS, SEP, PAD = 101, 102, 0
 OF_SENTENCE = len(Move) + 1
 """Numbers of a sentence: a score for each move, and how far it pushes."""
@@ -162,14 +160,13 @@ class Encoder:
         count = np.zeros(len(spans.text), dtype=np.float32)
         kinds = np.zeros((len(replies), len(MessageKind)), dtype=np.float32)
         todo = windows(self._tokenizer, spans, replies, messages)
-        order = sorted(range(len(todo)), key=lambda k: len(todo[k].ids))
-        for at in range(0, len(order), BATCH):
-            chosen = [todo[k] for k in order[at : at + BATCH]]
-            ids, attention, segment = collate(chosen)
+        for window in todo:
+            # one at a time: the whole numbers are scaled to all that is read at once, so company would change what is said
+            ids, attention, segment = collate([window])
             (tokens,) = self._session.run(
                 None, {"input_ids": ids, "attention_mask": attention, "token_type_ids": segment}
             )
-            pool(chosen, tokens, sentences, count, kinds)
+            pool([window], tokens, sentences, count, kinds)
         return mean(sentences, count, kinds)
 
 
