@@ -136,10 +136,10 @@ def test_baselines_are_fitted_on_training_batches_only(training: list[Example]) 
 
 
 def test_a_table_is_measured_as_text_and_as_a_page_that_stands_alone(checker: Checker, data: Path) -> None:
-    from replycheck.corpus import read_labelled_table
     from replycheck.evaluation_page import as_text, render
+    from replycheck.labels import read_labels
 
-    record = measure(checker, read_labelled_table(next(iter(sorted((data / "dev").glob("*.jsonl"))))))
+    record = measure(checker, read_labels([next(iter(sorted((data / "dev").glob("*.jsonl"))))]).examples)
     text = as_text(record, "<b>ours</b>", "model-1")
     assert f"macro-F1 {record['label']['macro_f1']:.2f}" in text
     assert "by length:" in text

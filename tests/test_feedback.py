@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from replycheck import cli
 from replycheck.checker import Checker
 from replycheck.codebook import Label, MessageKind, Move
-from replycheck.corpus import read_labelled_table
 from replycheck.errors import UnreadableInput, UsageError
 from replycheck.feedback import EXPORTED, Conflict, CorrectedMove, Correction, Store, deidentified, export
+from replycheck.labels import read_labels
 from replycheck.privacy import Deidentifier
 from replycheck.settings import Settings
 from replycheck_api import create_app
@@ -165,7 +165,7 @@ def test_the_exported_table_is_one_that_training_reads(store: Store, tmp_path: P
     store.add(correction(2, reply=formula, moves=(CorrectedMove(0, 10, Move.PITCHES),)))
     out = tmp_path / f"labels{suffix}"
     assert export(store, out) == 2
-    found = read_labelled_table(out)
+    found = read_labels([out]).examples
     assert [e.label for e in found] == [Label.PUSHING] * 2
     assert found[0].patron_message == "It _x0041_ spins"
     assert found[0].message_kind is MessageKind.INPUT
