@@ -12,7 +12,17 @@ import pytest
 from skops import io as skops_io
 
 from replycheck import bundle
-from replycheck.bundle import ENGINE, MANIFEST, SEAL, inspect_bundle, load_bundle, save_bundle
+from replycheck.bundle import (
+    DEEP,
+    ENCODER,
+    ENGINE,
+    MANIFEST,
+    OF_ENCODER,
+    SEAL,
+    inspect_bundle,
+    load_bundle,
+    save_bundle,
+)
 from replycheck.checker import Checker
 from replycheck.errors import BundleError
 
@@ -35,7 +45,7 @@ def seal(folder: Path, **changes: object) -> None:
 def put(folder: Path, content: bytes) -> None:
     """Another engine file, with a manifest that vouches for it."""
     (folder / ENGINE).write_bytes(content)
-    seal(folder, files={ENGINE: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}})
+    seal(folder, engine="fast", files={ENGINE: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}})
 
 
 @pytest.mark.parametrize("name", [ENGINE, MANIFEST, SEAL])
@@ -101,27 +111,53 @@ def test_no_folder() -> None:
 
 
 def test_saving_again_gives_the_same_bytes_and_the_same_verdicts(copy: Path, tmp_path: Path, checker: Checker) -> None:
-    engine, manifest = load_bundle(copy)
+    (engine, manifest), (fast, _) = load_bundle(copy), load_bundle(copy, "fast")
+    encoder = {n: (copy / n).read_bytes() for n in OF_ENCODER}
     again = save_bundle(
         tmp_path / "again",
-        engine,
+        fast,
+        deep=engine,
+        encoder=encoder,
+        default="deep",
         name=manifest.name,
         data_fingerprint=manifest.data_fingerprint,
         trained_on=manifest.trained_on,
     )
     assert again.model_version == manifest.model_version
-    assert (tmp_path / "again" / ENGINE).read_bytes() == (copy / ENGINE).read_bytes()
+    for name in (ENGINE, DEEP):
+        assert (tmp_path / "again" / name).read_bytes() == (copy / name).read_bytes()
     text = "We offer many workshops. What would help you most?"
     assert Checker(engine, "x").check(text).probability == checker.check(text).probability
 
 
 def test_replacing_a_bundle_leaves_nothing_behind(copy: Path) -> None:
-    engine, manifest = load_bundle(copy)
+    engine, _ = load_bundle(copy, "fast")
     save_bundle(copy, engine, name="new", data_fingerprint="", trained_on={})
     assert inspect_bundle(copy)[0].name == "new"
     assert [p.name for p in copy.parent.iterdir()] == ["model"]
-    assert manifest.threshold == engine.threshold_
+    assert inspect_bundle(copy)[0].threshold == engine.threshold_
 
 
 def test_only_our_own_types_are_trusted() -> None:
     assert all(t.startswith("replycheck.classifier.") for t in bundle.TRUSTED)
+
+
+def test_an_engine_is_had_by_name_and_says_so_in_its_version(copy: Path) -> None:
+    fast, said = load_bundle(copy, "fast")
+    deep, default = load_bundle(copy)
+    assert (said.engine, default.engine) == ("fast", "deep")
+    assert said.model_version == f"{default.model_version}+fast"
+    assert (fast.encoder, deep.encoder is None) == (None, False)
+    with pytest.raises(BundleError, match="has no engine 'slow'; it has fast, deep"):
+        load_bundle(copy, "slow")
+
+
+def test_an_encoder_that_can_not_be_run_is_refused(copy: Path) -> None:
+    content = b"not a network"
+    (copy / ENCODER).write_bytes(content)
+    files = json.loads((copy / MANIFEST).read_text())["files"]
+    files[ENCODER] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    seal(copy, files=files)
+    with pytest.raises(BundleError, match=f"{ENCODER}: foreign: can't be run"):
+        load_bundle(copy)
+    assert load_bundle(copy, "fast")[0].encoder is None

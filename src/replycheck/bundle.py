@@ -261,6 +261,7 @@ def load_bundle(folder: Path, engine: str | None = None) -> tuple[Engine, Manife
     if not isinstance(found, Engine):
         raise BundleError(folder / file, f"foreign: holds a {type(found).__name__}, not an engine")
     if name == "deep":
+        found.companion = load_bundle(folder, "fast")[0]
         found.encoder = build_encoder(folder, contents)
     if name != manifest.engine:
         chosen = {"engine": name, "model_version": manifest.version_of(name), "threshold": found.threshold_}

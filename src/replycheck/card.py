@@ -48,7 +48,7 @@ def render(record: Record, manifest: Manifest) -> str:
         "Agreement with librarians: not measured. Writers and annotators of the corpus were language models, so their "
         "agreement says how clear the codebook is, not whether people would agree.",
         "## Known failures",
-        _failures(record["known_failures"]),
+        _failures(record.get("known_failures")),
         "## What a score can't tell",
         "- Whether the facts in a reply are right, or whether the patron was helped.\n"
         "- What only inference shows: the tip that ignores what the person already did, the reason that contradicts what they lived.\n"
@@ -213,7 +213,9 @@ def _reliability(record: Record) -> str:
     )
 
 
-def _failures(rows: list[Record]) -> str:
+def _failures(rows: list[Record] | None) -> str:
+    if rows is None:
+        return _NOT_MEASURED
     if not rows:
         return "None on the development batches."
     shown = [

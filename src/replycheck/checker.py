@@ -26,6 +26,8 @@ REASONS = 3
 """Most spans named as having carried a verdict."""
 _TRIED = 12
 """Most sentences of a reply that are left out in turn to find the reasons."""
+_MOVED = 0.05
+"""Least log-odds that a sentence moves to be named a reason."""
 _FAMILIAR = 0.55
 """Least share of a reply's words that the corpus must know."""
 _LONGEST = 700
@@ -65,15 +67,14 @@ class Checker:
             found += self._chunk(items[at : at + CHUNK], reasons)
         return found
 
-    def judge(self, items: Sequence[Reply]) -> tuple[Batch, Judgement]:
-        """Sentences and probabilities of a chunk, before any decision."""
+    def judge(self, items: Sequence[Reply], engine: Engine | None = None) -> tuple[Batch, Judgement]:
+        """Sentences and probabilities of a chunk, before any decision; by another engine than the checker's, if one is given."""
+        engine = engine or self.engine
         texts = [r.text for r in items]
         messages = [r.patron_message or "" for r in items]
         both = self._tokens.batch([*texts, *messages])
         reply, message = both.part(0, len(items)), both.part(len(items), 2 * len(items))
-        return reply, self.engine.judge(
-            reply, message, referrals(reply, texts), self.engine.encode(reply, texts, messages)
-        )
+        return reply, engine.judge(reply, message, referrals(reply, texts), engine.encode(reply, texts, messages))
 
     def _chunk(self, items: Sequence[Reply], reasons: bool) -> list[Verdict]:
         batch, judged = self.judge(items)
@@ -179,16 +180,23 @@ def _carried(engine: Engine, batch: Batch, judged: Judgement, decided: Floats) -
         judged.kind[owner],
     )
     weight = judged.probability[owner] - without
+    # where several sentences push, leaving one out hardly moves a probability near 1, but it does move its log-odds
+    moved = _log_odds(judged.probability[owner]) - _log_odds(without)
     sign = np.where(decided[owner] >= engine.threshold_, 1.0, -1.0)
     found: list[list[Reason]] = [[] for _ in range(batch.texts)]
     best = judged.moves.argmax(axis=1)
-    for k in np.argsort(-sign * weight, kind="stable"):
-        if sign[k] * weight[k] < 0.01:
+    for k in np.argsort(-sign * moved, kind="stable"):
+        if sign[k] * moved[k] < _MOVED or sign[k] * weight[k] <= 0:
             break
         s, reasons = chosen[k], found[owner[k]]
         if len(reasons) < REASONS:
             reasons.append(Reason(int(batch.start[s]), int(batch.end[s]), MOVES[best[s]], float(weight[k])))
     return [tuple(r) for r in found]
+
+
+def _log_odds(probability: Floats) -> Floats:
+    p = np.clip(probability.astype(np.float64), 1e-9, 1 - 1e-9)
+    return (np.log(p) - np.log1p(-p)).astype(np.float32)
 
 
 def _candidates(batch: Batch, judged: Judgement) -> Ints:

@@ -491,6 +491,13 @@ class Judgement:
     """(texts,) share of the words that the model has learned from."""
 
 
+def _moved(probability: Floats, of: float, to: float) -> Floats:
+    """Probabilities of an engine with one threshold as if it had another."""
+    odds = probability / np.maximum(1 - probability, 1e-9) * np.float32(to / (1 - to) / (of / (1 - of)))
+    found: Floats = (odds / (1 + odds)).astype(np.float32)
+    return found
+
+
 class Engine(BaseEstimator):
     """The three steps together, with calibration.
 
@@ -500,12 +507,15 @@ class Engine(BaseEstimator):
 
     encoder: Encoder | CorpusEncoder | None = None
     """What reads for the deep engine; set when a bundle is loaded, never saved with the engine."""
+    companion: Engine | None = None
+    """The fast engine beside the deep one, likewise. The encoder reads a reply as it stands; only cues can say how it would read if the
+    message, which is not there, had asked for it."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k != "encoder"}
+        return {k: v for k, v in super().__getstate__().items() if k not in ("encoder", "companion")}
 
     def assemble(
         self,
@@ -537,8 +547,13 @@ class Engine(BaseEstimator):
         readings = self.tagger_.readings(given)
         read = read_sentences(self.reader_, reply, encoded)
         readings[:, referral] = np.eye(len(MOVES), dtype=np.float32)[MOVES.index(Move.HANDS_OVER)]
+        probability, by_kind = self.weigh(readings, read, given.words, reply.sentence_text, kind)
+        if self.companion is not None and not known.all():
+            told = self.companion.judge(reply, message, referral, None).readings[~known]
+            by_kind[~known] = _moved(told, self.companion.threshold_, self.threshold_)
         return Judgement(
-            *self.weigh(readings, read, given.words, reply.sentence_text, kind),
+            probability,
+            by_kind,
             kind=kind,
             known=known,
             tagged=readings,

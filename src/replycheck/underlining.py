@@ -40,8 +40,10 @@ def findings(checker: Checker, texts: Sequence[str]) -> list[list[Finding]]:
     from replycheck import classifier
     from replycheck.checker import decide
 
-    batch, judged = checker.judge([Reply(t) for t in texts])
-    _, unsure, _ = decide(checker.engine, batch, judged)
+    # the fast engine: an editor asks at every pause, and without a message the encoder has little to add
+    engine = checker.engine.companion or checker.engine
+    batch, judged = checker.judge([Reply(t) for t in texts], engine)
+    _, unsure, _ = decide(engine, batch, judged)
     pushing = [i for i, move in enumerate(classifier.MOVES) if move.side is Side.PUSHING]
     weights = judged.moves[:, pushing]
     found: list[list[Finding]] = [[] for _ in texts]
