@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from replycheck.checker import Checker, load
+from replycheck.cli import main
 from replycheck.corpus import Example, read_split
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +35,19 @@ def no_models_of_ones_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REPLYCHECK_MODELS", str(tmp_path_factory.mktemp("models")))
         yield
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """The command line with these arguments; gives its exit code."""
+
+    def run(*arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["replycheck", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return int(str(stop.value.code))
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,6 @@ from openpyxl import load_workbook
 from sklearn.metrics import cohen_kappa_score
 
 from replycheck.checker import Checker
-from replycheck.cli import main
 from replycheck.codebook import Label, MessageKind, Move
 from replycheck.corpus import Example, LabelledSentence, read_split
 from replycheck.errors import CorpusError, UsageError
@@ -26,17 +24,6 @@ from replycheck.reply import Reply
 @pytest.fixture(scope="module")
 def pool(data: Path) -> list[Reply]:
     return [Reply(e.reply, e.patron_message or None) for e in read_split(data, "dev")][:120]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    def run(*arguments: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["replycheck", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return int(str(stop.value.code))
-
-    return run
 
 
 # --- label-next ------------------------------------------------------------------------------------------------------

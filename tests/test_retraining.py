@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,6 @@ import pytest
 
 import replycheck
 from replycheck.bundle import CARD, EVALUATION, inspect_bundle
-from replycheck.cli import main
 from replycheck.codebook import Label, MessageKind
 from replycheck.comparison import Comparison, Turned, _balance, _migration, _worse, conclude
 from replycheck.comparison_page import render_page
@@ -229,17 +227,6 @@ def test_the_migration_note_says_whether_trends_go_on() -> None:
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    def run(*arguments: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["replycheck", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return int(str(stop.value.code))
-
-    return run
 
 
 def test_faults_are_named_and_nothing_is_trained(

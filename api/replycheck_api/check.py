@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from replycheck_api.problems import AsciiJSON, Kind, Problem, described, fields_problem
+from replycheck_api.problems import OF_A_CHECK, AsciiJSON, Kind, Problem, described, fields_problem
 from replycheck_api.reading import Reader, is_json, media_type, parsed, query_options, validated
 from replycheck_api.schemas import BatchOut, Items, VerdictOut
 from replycheck_api.service import Service
@@ -14,20 +14,6 @@ from replycheck_api.stream import NDJSON, Stream
 
 RAW = ("message/rfc822", "text/html", "text/plain")
 """Content-Types beside JSON that /v1/check reads: the reply itself, not a description of it."""
-_PROBLEMS = (
-    Kind.NOT_JSON,
-    Kind.UNAUTHORIZED,
-    Kind.TIMEOUT,
-    Kind.TOO_LONG,
-    Kind.BODY_TOO_LARGE,
-    Kind.UNSUPPORTED_MEDIA_TYPE,
-    Kind.INVALID,
-    Kind.UNREADABLE,
-    Kind.TOO_MANY,
-    Kind.INTERNAL,
-    Kind.NOT_READY,
-    Kind.BUSY,
-)
 
 
 def service_of(request: Request) -> Service:
@@ -44,7 +30,7 @@ async def admitted(request: Request) -> None:
 router = APIRouter(tags=["judging"], dependencies=[Depends(admitted)])
 
 
-@router.post("/v1/check", summary="Judge one reply", response_model=VerdictOut, responses=described(*_PROBLEMS))
+@router.post("/v1/check", summary="Judge one reply", response_model=VerdictOut, responses=described(*OF_A_CHECK))
 async def check(request: Request) -> Response:
     """The verdict on one reply: the same as from the command line and from Python.
 
@@ -77,7 +63,7 @@ def _charset(request: Request) -> str:
     "/v1/check/batch",
     summary="Judge many replies",
     response_model=BatchOut,
-    responses=described(*_PROBLEMS, Kind.BATCH_TOO_LARGE),
+    responses=described(*OF_A_CHECK, Kind.BATCH_TOO_LARGE),
 )
 async def check_batch(request: Request) -> Response:
     """One verdict for each item, in order.

@@ -13,7 +13,7 @@ from replycheck.codebook import to_dict
 from replycheck.order import propose
 from replycheck.reply import Reply
 from replycheck_api.check import admitted, service_of
-from replycheck_api.problems import AsciiJSON, Kind, Problem, described
+from replycheck_api.problems import OF_A_CHECK, AsciiJSON, Kind, Problem, described
 from replycheck_api.reading import Reader, is_json, media_type, parsed, query_options
 from replycheck_api.schemas import CodebookOut, PageOut, ReorderOut
 
@@ -31,20 +31,6 @@ HEADERS = {
     "Cache-Control": "no-cache",
 }
 """What every file of the page comes with: it loads nothing but its own files, and no other page may frame it."""
-_PROBLEMS = (
-    Kind.NOT_JSON,
-    Kind.UNAUTHORIZED,
-    Kind.TIMEOUT,
-    Kind.TOO_LONG,
-    Kind.BODY_TOO_LARGE,
-    Kind.UNSUPPORTED_MEDIA_TYPE,
-    Kind.INVALID,
-    Kind.UNREADABLE,
-    Kind.TOO_MANY,
-    Kind.INTERNAL,
-    Kind.NOT_READY,
-    Kind.BUSY,
-)
 
 
 class Files(StaticFiles):
@@ -91,7 +77,7 @@ async def about(request: Request) -> Response:
     "/v1/reorder",
     summary="The same sentences in another order",
     response_model=ReorderOut,
-    responses=described(*_PROBLEMS),
+    responses=described(*OF_A_CHECK),
     dependencies=[Depends(admitted)],
 )
 async def reorder(request: Request) -> Response:

@@ -139,6 +139,23 @@ def _as_problem(fault: Exception) -> Problem:
     raise fault
 
 
+OF_A_CHECK = (
+    Kind.NOT_JSON,
+    Kind.UNAUTHORIZED,
+    Kind.TIMEOUT,
+    Kind.TOO_LONG,
+    Kind.BODY_TOO_LARGE,
+    Kind.UNSUPPORTED_MEDIA_TYPE,
+    Kind.INVALID,
+    Kind.UNREADABLE,
+    Kind.TOO_MANY,
+    Kind.INTERNAL,
+    Kind.NOT_READY,
+    Kind.BUSY,
+)
+"""What a call that judges a draft may be answered with."""
+
+
 def described(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
     """These problems as OpenAPI's responses, with an example each."""
     responses: dict[int | str, dict[str, Any]] = {}

@@ -242,10 +242,19 @@ def inspect_bundle(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
 def load_bundle(folder: Path, engine: str | None = None) -> tuple[Engine, Manifest]:
     """(engine, manifest) with the engine of that name (`ENGINES`), or the bundle's default; the manifest is that engine's. Every hash
     and type is checked before anything is built."""
-    from skops import io as skops_io
-
     manifest, contents = inspect_bundle(folder)
     name = engine or manifest.engine
+    found = _build(folder, contents, name)
+    if name != manifest.engine:
+        chosen = {"engine": name, "model_version": manifest.version_of(name), "threshold": found.threshold_}
+        manifest = Manifest(**{**asdict(manifest), **chosen})
+    return found, manifest
+
+
+def _build(folder: Path, contents: dict[str, bytes], name: str) -> Engine:
+    """The engine of that name, from contents whose hashes hold."""
+    from skops import io as skops_io
+
     file = ENGINES.get(name)
     if file is None or file not in contents:
         raise BundleError(
@@ -261,12 +270,9 @@ def load_bundle(folder: Path, engine: str | None = None) -> tuple[Engine, Manife
     if not isinstance(found, Engine):
         raise BundleError(folder / file, f"foreign: holds a {type(found).__name__}, not an engine")
     if name == "deep":
-        found.companion = load_bundle(folder, "fast")[0]
+        found.companion = _build(folder, contents, "fast")
         found.encoder = build_encoder(folder, contents)
-    if name != manifest.engine:
-        chosen = {"engine": name, "model_version": manifest.version_of(name), "threshold": found.threshold_}
-        manifest = Manifest(**{**asdict(manifest), **chosen})
-    return found, manifest
+    return found
 
 
 def build_encoder(folder: Path, contents: dict[str, bytes]) -> Encoder:

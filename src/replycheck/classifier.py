@@ -49,6 +49,8 @@ class Ngrams(BaseEstimator):
     VIEWS: ClassVar[dict[str, tuple[tuple[features.View, float], ...]]] = {
         # lexical n-grams count less, since topics change
         "moves": ((features.DELEXICALISED, 0.6), (features.WORDS, 0.4), (features.STEMS, 0.4)),
+        "moves, delexicalised": ((features.DELEXICALISED, 0.6),),
+        "moves, lexical": ((features.WORDS, 0.4), (features.STEMS, 0.4)),
         "kind": ((features.WORDS, 0.5), (features.DELEXICALISED, 0.5)),
         "reply": ((features.CHARACTERS, 1.0),),
         "known": ((features.SINGLE_WORDS, 1.0),),
@@ -266,9 +268,10 @@ def _all_classes(model: LogisticRegression, count: int) -> tuple[Floats, Floats]
 class MoveTagger(ClassifierMixin, BaseEstimator):
     """The move of each sentence, seen with its place, its neighbours' cues, and what the message calls for."""
 
-    def __init__(self, C: float = 0.5, min_groups: int = 3) -> None:
+    def __init__(self, C: float = 0.5, min_groups: int = 3, views: str = "moves") -> None:
         self.C = C
         self.min_groups = min_groups
+        self.views = views
 
     @staticmethod
     def _with_kind(given: Inputs, kind: Ints) -> Floats:
@@ -291,7 +294,7 @@ class MoveTagger(ClassifierMixin, BaseEstimator):
         (a sentence may be named twice, with two moves and two weights)."""
         each = np.arange(given.batch.sentences)
         chosen = np.isin(each, rows) if rows is not None else None
-        self.ngrams_ = Ngrams("moves", self.min_groups, 4).fit(given.batch, each, groups, chosen)
+        self.ngrams_ = Ngrams(self.views, self.min_groups, 4).fit(given.batch, each, groups, chosen)
         self.known_ = Ngrams("known", 1, 1).fit(given.batch, each, groups)
         dense = np.concatenate([given.dense, self._with_kind(given, kind)], axis=1)
         found = self.ngrams_.matrix(given.batch, each, given.batch.sentences)

@@ -6,7 +6,7 @@ whole-number weights, run by onnxruntime. It gives every token a row of numbers;
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from io import BytesIO
@@ -120,7 +120,7 @@ def collate(chosen: Sequence[Window]) -> tuple[Ints, Ints, Ints]:
     return ids, attention, segment
 
 
-def pool(chosen: Sequence[Window], tokens: NDArray[Any], sentences: Floats, count: Floats, kinds: Floats) -> None:
+def _pool(chosen: Sequence[Window], tokens: NDArray[Any], sentences: Floats, count: Floats, kinds: Floats) -> None:
     """Add the tokens' numbers (windows, longest, COLUMNS) to their sentences' sums and messages' means, in place."""
     moves = OF_SENTENCE - 1
     for w, rows in zip(chosen, tokens, strict=True):
@@ -133,20 +133,25 @@ def pool(chosen: Sequence[Window], tokens: NDArray[Any], sentences: Floats, coun
             kinds[w.text] = rows[: w.message + 1, OF_SENTENCE + moves :].mean(axis=0)
 
 
-def mean(sentences: Floats, count: Floats, kinds: Floats) -> Encoded:
-    """The sums of `pool` as means."""
-    return Encoded((sentences / np.maximum(count, 1)[:, None]).astype(np.float32), kinds)
+def gather(read: Iterable[tuple[Sequence[Window], NDArray[Any]]], sentences: int, texts: int) -> Encoded:
+    """What is said of the sentences of several replies, from their windows and the numbers (windows, longest, COLUMNS) of those."""
+    sums = np.zeros((sentences, OF_SENTENCE), dtype=np.float32)
+    count = np.zeros(sentences, dtype=np.float32)
+    kinds = np.zeros((texts, len(MessageKind)), dtype=np.float32)
+    for chosen, tokens in read:
+        _pool(chosen, tokens, sums, count, kinds)
+    return Encoded((sums / np.maximum(count, 1)[:, None]).astype(np.float32), kinds)
 
 
 class Encoder:
     """The ONNX model and its tokenizer, ready to read. Thread-safe: onnxruntime's sessions and tokenizers are."""
 
-    def __init__(self, model: bytes, tokenizer: bytes, threads: int = 1) -> None:
+    def __init__(self, model: bytes, tokenizer: bytes) -> None:
         import onnxruntime
         from tokenizers import Tokenizer
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -156,18 +161,15 @@ class Encoder:
 
     def encode(self, spans: Spans, replies: Sequence[str], messages: Sequence[str]) -> Encoded:
         """What the encoder says of each sentence of the replies and of each message."""
-        sentences = np.zeros((len(spans.text), OF_SENTENCE), dtype=np.float32)
-        count = np.zeros(len(spans.text), dtype=np.float32)
-        kinds = np.zeros((len(replies), len(MessageKind)), dtype=np.float32)
         todo = windows(self._tokenizer, spans, replies, messages)
-        for window in todo:
-            # one at a time: the whole numbers are scaled to all that is read at once, so company would change what is said
-            ids, attention, segment = collate([window])
-            (tokens,) = self._session.run(
-                None, {"input_ids": ids, "attention_mask": attention, "token_type_ids": segment}
-            )
-            pool([window], tokens, sentences, count, kinds)
-        return mean(sentences, count, kinds)
+        # one at a time: the whole numbers are scaled to all that is read at once, so company would change what is said
+        return gather((([w], self._run([w])) for w in todo), len(spans.text), len(replies))
+
+    def _run(self, chosen: Sequence[Window]) -> NDArray[Any]:
+        ids, attention, segment = collate(chosen)
+        (tokens,) = self._session.run(None, {"input_ids": ids, "attention_mask": attention, "token_type_ids": segment})
+        found: NDArray[Any] = tokens
+        return found
 
 
 def _key(reply: str, message: str) -> bytes:

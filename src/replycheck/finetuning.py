@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from replycheck.bundle import ENCODER, NOTICE, OUT_OF_FOLD, TOKENIZER
-from replycheck.codebook import MessageKind, Move
+from replycheck.classifier import KINDS, MOVES
 from replycheck.corpus import Example, LabelledMessage
 from replycheck.encoder import (
     CLS,
@@ -31,8 +31,7 @@ from replycheck.encoder import (
     Spans,
     Window,
     collate,
-    mean,
-    pool,
+    gather,
     windows,
 )
 from replycheck.features import Batch, Floats, Tokens
@@ -45,6 +44,8 @@ HEAD_RATE = 1e-3
 FROZEN_LAYERS = 2
 """The word vectors and the lowest layers stay as they are: what lies near the words should not change, and it saves time."""
 BATCH = 16
+FROZEN_TOKENS = 256
+"""Most tokens of a text that `frozen` reads: what the pretrained network was made for."""
 HIDDEN_TOKENS = 0.1
 """Share of tokens hidden in training, so that no single word carries a judgement."""
 HIDDEN_MESSAGES = 0.1
@@ -52,7 +53,6 @@ HIDDEN_MESSAGES = 0.1
 AVERAGE = 0.998
 """Decay of the running mean of the weights, which is what is kept."""
 MASK = 103
-MOVES, KINDS = tuple(Move), tuple(MessageKind)
 
 
 @dataclass(slots=True)
@@ -242,17 +242,37 @@ def _batches(items: Sequence[Item], dice: random.Random) -> list[list[Item]]:
 
 def encode(net: Net, tokenizer: Any, spans: Spans, replies: Sequence[str], messages: Sequence[str]) -> Encoded:
     """As `Encoder.encode`, by the network itself."""
-    sentences = np.zeros((len(spans.text), OF_SENTENCE), dtype=np.float32)
-    count = np.zeros(len(spans.text), dtype=np.float32)
-    kinds = np.zeros((len(replies), len(KINDS)), dtype=np.float32)
     todo = windows(tokenizer, spans, replies, messages)
     todo.sort(key=lambda w: len(w.ids))
+    batches = [todo[at : at + 2 * BATCH] for at in range(0, len(todo), 2 * BATCH)]
     with torch.no_grad():
+        read = ((chosen, net(*(torch.from_numpy(a) for a in collate(chosen))).numpy()) for chosen in batches)
+        return gather(read, len(spans.text), len(replies))
+
+
+def frozen(replies: Sequence[str], messages: Sequence[str]) -> Floats:
+    """(replies, 2 × width) mean vectors of each reply and of its message from the pretrained network as it comes, each of unit length."""
+    from transformers import AutoModel
+
+    body, tokenizer = AutoModel.from_pretrained(pretrained()).eval(), load_tokenizer(pretrained())
+    parts = []
+    for texts in (replies, messages):
+        found = np.zeros((len(texts), body.config.hidden_size), dtype=np.float32)
+        todo = sorted(
+            (Window(i, e.ids[:FROZEN_TOKENS], 0, []) for i, e in enumerate(tokenizer.encode_batch(list(texts)))),
+            key=lambda w: len(w.ids),
+        )
         for at in range(0, len(todo), 2 * BATCH):
             chosen = todo[at : at + 2 * BATCH]
-            tokens = net(*(torch.from_numpy(a) for a in collate(chosen))).numpy()
-            pool(chosen, tokens, sentences, count, kinds)
-    return mean(sentences, count, kinds)
+            ids, attention, _ = collate(chosen)
+            with torch.no_grad():
+                out = body(
+                    input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(attention)
+                ).last_hidden_state
+            means = (out.numpy() * attention[..., None]).sum(axis=1) / attention.sum(axis=1)[:, None]
+            found[[w.text for w in chosen]] = means / np.linalg.norm(means, axis=1, keepdims=True)
+        parts.append(found)
+    return np.concatenate(parts, axis=1)
 
 
 def export(net: Net) -> bytes:

@@ -172,6 +172,7 @@ def _unpacked(path: Path) -> Iterator[Path]:
                         raise BundleError(path, f"holds {name!r}, which is no file of a model")
                     with archive.open(item) as source, (folder / name).open("wb") as target:
                         shutil.copyfileobj(source, target)
+        # NotImplementedError: what zipfile raises for a way of packing that it does not know
         except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as problem:
             why = problem.strerror if isinstance(problem, OSError) else None
             raise BundleError(path, why or "not an exported model") from None

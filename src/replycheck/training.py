@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
@@ -173,12 +174,13 @@ def guess_kinds(table: Table, classifier: MessageKindClassifier) -> Table:
 # --- fitting each step -------------------------------------------------------------------------------------------
 
 
-def fit_tagger(table: Table, texts: NDArray[np.bool_]) -> MoveTagger:
-    """A tagger from the sentences of the chosen texts; where two readers differ both moves count by half."""
+def fit_tagger(table: Table, texts: NDArray[np.bool_], tagger: MoveTagger | None = None) -> MoveTagger:
+    """A tagger (like `tagger`) from the sentences of the chosen texts; where two readers differ both moves count by half."""
     rows = np.flatnonzero(texts[table.reply.sentence_text] & (table.move >= 0))
     split = rows[table.other[rows] >= 0]
     text = table.reply.sentence_text
-    return MoveTagger().fit(
+    found: MoveTagger = clone(tagger or MoveTagger())
+    return found.fit(
         table.given,
         table.kind[text],
         np.concatenate([table.move[rows], table.other[split]]),
@@ -205,10 +207,12 @@ def fit_reader(table: Table, texts: NDArray[np.bool_]) -> ReplyReader:
     return ReplyReader().fit(table.reply, table.given.words, table.pushing, weight, table.group, chosen)
 
 
-def _fold(table: Table, train: NDArray[np.bool_], test: NDArray[np.bool_]) -> tuple[Ints, Floats, Floats]:
+def _fold(
+    table: Table, train: NDArray[np.bool_], test: NDArray[np.bool_], tagger: MoveTagger | None
+) -> tuple[Ints, Floats, Floats]:
     rows = np.flatnonzero(test[table.reply.sentence_text])
     with threadpool_limits(1):  # sums over several threads differ in their last bits
-        moves = read_moves(fit_tagger(table, train), table)[rows]
+        moves = read_moves(fit_tagger(table, train, tagger), table)[rows]
         return rows, moves, read_sentences(fit_reader(table, train), table.reply, table.encoded)[rows]
 
 
@@ -224,17 +228,36 @@ def folds(group: Ints, seed: int, count: int = FOLDS) -> list[NDArray[np.bool_]]
 
 
 def out_of_fold(
-    table: Table, held_out: Sequence[NDArray[np.bool_]], jobs: int, progress: Progress = silent
+    table: Table,
+    held_out: Sequence[NDArray[np.bool_]],
+    jobs: int,
+    progress: Progress = silent,
+    tagger: MoveTagger | None = None,
 ) -> tuple[Floats, Floats]:
     """(moves, read) of every sentence, from a tagger and readers that have not seen its batch."""
     moves = np.zeros((table.reply.sentences, len(MOVES)), dtype=np.float32)
     read = np.zeros((table.reply.sentences, 1 if table.encoded is None else 2), dtype=np.float32)
     work = Parallel(n_jobs=jobs, return_as="generator_unordered")
     progress("fitting without each fold", 0, len(held_out))
-    for done, (rows, tagged, scored) in enumerate(work(delayed(_fold)(table, ~test, test) for test in held_out), 1):
+    for done, (rows, tagged, scored) in enumerate(
+        work(delayed(_fold)(table, ~test, test, tagger) for test in held_out), 1
+    ):
         moves[rows], read[rows] = tagged, scored
         progress("fitting without each fold", done, len(held_out))
     return moves, read
+
+
+def head_log_odds(
+    table: Table, held_out: Sequence[NDArray[np.bool_]], summary: Floats, read: Floats
+) -> NDArray[np.float64]:
+    """(texts,) log-odds of pushing, from heads that have not seen the text's batch; `summary` and `read` are out of fold too."""
+    weight = rate_weights(table.pushing, 0.5, table.weight)
+    log_odds = np.zeros(len(table.examples), dtype=np.float64)
+    for test in held_out:
+        fit = ~test
+        head = LabelHead().fit(summary[fit], read[fit], table.kind[fit], table.pushing[fit], weight[fit])
+        log_odds[test] = head.decision_function(summary[test], read[test], table.kind[test])
+    return log_odds
 
 
 def rate_weights(pushing: NDArray[np.bool_], rate: float = BASE_RATE, weight: Floats | None = None) -> Floats:
@@ -252,7 +275,6 @@ class Trained:
 
     engine: Engine
     out_of_fold: Floats
-    out_of_fold_moves: Floats
 
 
 def train(
@@ -288,13 +310,7 @@ def _train(
     moves, scored = out_of_fold(table, held_out, jobs, progress)
     read = read_whole(scored, table.given.words, table.reply.sentence_text, table.reply.texts)
     summary = summarise(moves, table.given.words, table.reply.sentence_text, table.reply.texts)
-    weight = rate_weights(table.pushing, 0.5, table.weight)
-
-    log_odds = np.zeros(len(table.examples), dtype=np.float64)
-    for test in held_out:
-        fit = ~test
-        head = LabelHead().fit(summary[fit], read[fit], table.kind[fit], table.pushing[fit], weight[fit])
-        log_odds[test] = head.decision_function(summary[test], read[test], table.kind[test])
+    log_odds = head_log_odds(table, held_out, summary, read)
     slope, offset = calibrate(log_odds, table.pushing, table.weight)
     probability = 1 / (1 + np.exp(-(slope * log_odds + offset)))
     threshold = choose_threshold(probability, table.pushing, table.weight)
@@ -307,14 +323,14 @@ def _train(
         kinds,
         fit_tagger(table, everything),
         fit_reader(table, everything),
-        LabelHead().fit(summary, read, table.kind, table.pushing, weight),
+        LabelHead().fit(summary, read, table.kind, table.pushing, rate_weights(table.pushing, 0.5, table.weight)),
         slope,
         offset,
         threshold,
         band,
     )
     progress("fitting the steps", 1, 1)
-    return Trained(engine, probability.astype(np.float32), moves)
+    return Trained(engine, probability.astype(np.float32))
 
 
 def calibrate(

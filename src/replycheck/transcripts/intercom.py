@@ -12,7 +12,7 @@ from replycheck.conversation import Role, Unread
 from replycheck.transcripts.dates import Dates, unix
 from replycheck.transcripts.found import About, Found, Turn, put_together, whole
 from replycheck.transcripts.mapping import Mapping
-from replycheck.transcripts.records import Record, listing, mapping, outline, records_of, words
+from replycheck.transcripts.records import Record, listing, mapping, outline, read_each, words
 from replycheck.transcripts.roles import Decision, by_name, is_bot
 from replycheck.transcripts.sources import File
 
@@ -38,8 +38,7 @@ def detect(file: File) -> str | None:
 
 def read(file: File, wanted: Mapping) -> Iterator[Found | Unread]:
     """The conversations of a file."""
-    for record in records_of(file):
-        yield record if isinstance(record, Unread) else _conversation(file.name, record, wanted)
+    yield from read_each(file, lambda record: _conversation(file.name, record, wanted))
 
 
 def _conversation(name: str, record: Record, wanted: Mapping) -> Found | Unread:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from replycheck.conversation import Unread
 from replycheck.transcripts.sources import File
@@ -20,6 +20,9 @@ OUTLINED, DEEPEST = 12, 200
 """Levels of keys that a format is detected from, and that a record may have."""
 MAX_LINE = 2**26
 """Longest line of JSON lines, in characters."""
+
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,12 @@ def records_of(file: File) -> Iterator[Record | Unread]:
         yield from _line_by_line(file)
     else:
         yield from _document(file)
+
+
+def read_each(file: File, conversation: Callable[[Record], Read]) -> Iterator[Read | Unread]:
+    """What `conversation` makes of each record; what is no record as `Unread`."""
+    for record in records_of(file):
+        yield record if isinstance(record, Unread) else conversation(record)
 
 
 def _is_lines(head: str) -> bool:

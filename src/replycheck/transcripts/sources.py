@@ -37,7 +37,8 @@ HEAD = 2**18
 """Bytes that a format is detected from."""
 
 DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError)
-"""What zipfile, gzip and the file system raise for files that are not what they say."""
+"""What zipfile, gzip and the file system raise for files that are not what they say (NotImplementedError: a way of packing that
+zipfile does not know)."""
 
 Opener = Callable[[], BinaryIO]
 

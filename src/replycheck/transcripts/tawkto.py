@@ -11,7 +11,7 @@ from replycheck.conversation import Role, Unread
 from replycheck.transcripts.dates import Dates, unix
 from replycheck.transcripts.found import About, Found, Turn, put_together, tag_list
 from replycheck.transcripts.mapping import Mapping
-from replycheck.transcripts.records import Record, listing, mapping, outline, records_of, words
+from replycheck.transcripts.records import Record, listing, mapping, outline, read_each, words
 from replycheck.transcripts.roles import Decision, is_bot
 from replycheck.transcripts.sources import File
 
@@ -34,8 +34,7 @@ def detect(file: File) -> str | None:
 def read(file: File, wanted: Mapping) -> Iterator[Found | Unread]:
     """The chats of a file."""
     dates = Dates([], wanted.date_format)
-    for record in records_of(file):
-        yield record if isinstance(record, Unread) else _chat(file.name, record, wanted, dates)
+    yield from read_each(file, lambda record: _chat(file.name, record, wanted, dates))
 
 
 def _chat(name: str, record: Record, wanted: Mapping, dates: Dates) -> Found | Unread:

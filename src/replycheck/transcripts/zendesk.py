@@ -14,7 +14,7 @@ from replycheck.transcripts.found import About, Found, Turn, put_together, tag_l
 from replycheck.transcripts.mapping import Mapping
 from replycheck.transcripts.markup import plain
 from replycheck.transcripts.quoted import new_words
-from replycheck.transcripts.records import Record, listing, mapping, outline, records_of, words
+from replycheck.transcripts.records import Record, listing, mapping, outline, read_each, records_of, words
 from replycheck.transcripts.roles import Decision, by_name, is_bot
 from replycheck.transcripts.sources import File
 
@@ -50,8 +50,7 @@ def detect_tickets(file: File) -> str | None:
 def read_chat(file: File, wanted: Mapping) -> Iterator[Found | Unread]:
     """The chats of a file."""
     dates = Dates([], wanted.date_format)
-    for record in records_of(file):
-        yield record if isinstance(record, Unread) else _chat(file.name, record, wanted, dates)
+    yield from read_each(file, lambda record: _chat(file.name, record, wanted, dates))
 
 
 def _chat(name: str, record: Record, wanted: Mapping, dates: Dates) -> Found | Unread:
