@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve encoder train evaluate corpus bench fuzz privacy simulate bench-audit soak bench-http openapi integrations pictures soak-feedback simulate-retraining bench-retraining clean
+.PHONY: help setup demo test check serve encoder train evaluate ablation corpus bench fuzz privacy simulate bench-audit soak bench-http openapi integrations pictures soak-feedback simulate-retraining bench-retraining clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,10 @@ encoder: $(READY) ## fine-tune the encoder anew (torch; about 45 minutes on two 
 
 evaluate: $(READY) ## evaluate the shipped model on the development batches
 	$(BIN)/replycheck evaluate
+
+ablation: $(READY) ## measure what each piece of the chain buys, beside simpler models (about 20 minutes; torch for one of them)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[encoder]'
+	OMP_NUM_THREADS=1 $(BIN)/replycheck ablate --out docs
 
 corpus: $(READY) ## check data/ and bring its counts and hard items up to date
 	$(BIN)/replycheck corpus --write

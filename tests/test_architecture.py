@@ -30,7 +30,7 @@ LAYERS = [
     {"auditing"},
     {"underlining"},
     {"evaluation"},
-    {"card", "evaluation_page"},
+    {"card", "evaluation_page", "ablation"},
     {"registry", "labelling"},
     {"comparison"},
     {"comparison_page", "promotion"},

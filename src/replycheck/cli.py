@@ -19,7 +19,7 @@ import typer
 from replycheck.commands.audit import audit
 from replycheck.commands.check import check
 from replycheck.commands.common import FINE, INTERRUPTED, MISUSE, OURS, report
-from replycheck.commands.corpus import corpus, evaluate, finetune, train
+from replycheck.commands.corpus import ablate, corpus, evaluate, finetune, train
 from replycheck.commands.estimate import audit_estimate, audit_sample
 from replycheck.commands.feedback import feedback
 from replycheck.commands.formats import formats
@@ -140,6 +140,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     evaluate,
     corpus,
     finetune,
+    ablate,
     evaluate_privacy,
 )
 for _command in _COMMANDS:
