@@ -34,6 +34,8 @@ _MARK = np.zeros(256, dtype=bool)
 _MARK[[lexicon.CODES[name] for name in (*lexicon.MARKS, "SYMBOL", "EMOJI")]] = True
 _TELLING = np.zeros(256, dtype=bool)
 _TELLING[[lexicon.CODES[name] for name in "WORD NAME PLURAL ED ING SERVICE CHANNEL FEEL".split()]] = True
+_ADDRESS = np.zeros(256, dtype=bool)
+_ADDRESS[[lexicon.CODES[name] for name in "I WE YOU THANK SORRY GREET".split()]] = True
 ENCODED_WEIGHT = np.float32(0.5)
 """Weight of the encoder's log-probabilities beside cues of 0 or 1."""
 _WORDY = 0.6
@@ -54,6 +56,7 @@ class Ngrams(BaseEstimator):
         "kind": ((features.WORDS, 0.5), (features.DELEXICALISED, 0.5)),
         "reply": ((features.CHARACTERS, 1.0),),
         "known": ((features.SINGLE_WORDS, 1.0),),
+        "usual": ((features.WORD_PAIRS, 1.0),),
     }
 
     def __init__(self, views: str, min_groups: int, min_count: int) -> None:
@@ -112,10 +115,10 @@ class Ngrams(BaseEstimator):
         order = np.argsort(row, kind="stable")
         return row[order], np.concatenate(columns)[order]
 
-    def known(self, batch: Batch) -> NDArray[np.bool_]:
-        """(visible tokens,) whether each token is a kept n-gram of the first view."""
-        _, found = features.buckets(batch, self.VIEWS[self.views][0][0])
-        return self._columns()[0][found] >= 0
+    def known(self, batch: Batch) -> tuple[Ints, NDArray[np.bool_]]:
+        """(sentence, whether it is kept) of every n-gram of the first view."""
+        rows, found = features.buckets(batch, self.VIEWS[self.views][0][0])
+        return rows, self._columns()[0][found] >= 0
 
     def weights(self) -> Floats:
         """(width,) weight of each column."""
@@ -296,6 +299,7 @@ class MoveTagger(ClassifierMixin, BaseEstimator):
         chosen = np.isin(each, rows) if rows is not None else None
         self.ngrams_ = Ngrams(self.views, self.min_groups, 4).fit(given.batch, each, groups, chosen)
         self.known_ = Ngrams("known", 1, 1).fit(given.batch, each, groups)
+        self.usual_ = Ngrams("usual", 2, 2).fit(given.batch, each, groups)
         dense = np.concatenate([given.dense, self._with_kind(given, kind)], axis=1)
         found = self.ngrams_.matrix(given.batch, each, given.batch.sentences)
         matrix = sparse.hstack([sparse.csr_matrix(dense), found], format="csr")
@@ -317,9 +321,17 @@ class MoveTagger(ClassifierMixin, BaseEstimator):
         text = batch.sentence_text[batch.token_sentence[visible]]
         words = np.bincount(text, weights=~mark, minlength=batch.texts)
         tokens = np.bincount(text, minlength=batch.texts)
-        known = self.known_.known(batch) & ~mark
+        known = self.known_.known(batch)[1] & ~mark
         share = np.bincount(text, weights=known, minlength=batch.texts) / np.maximum(words, 1)
         return (share * np.minimum(1, words / np.maximum(tokens, 1) / _WORDY)).astype(np.float32)
+
+    def usual(self, batch: Batch) -> Floats:
+        """(texts,) share of the pairs of neighbouring words that two writers of the corpus used; 1 for a text without pairs."""
+        sentence, known = self.usual_.known(batch)
+        text = batch.sentence_text[sentence]
+        pairs = np.bincount(text, minlength=batch.texts)
+        found: Floats = np.bincount(text, weights=known, minlength=batch.texts).astype(np.float32)
+        return np.where(pairs > 0, found / np.maximum(pairs, 1), np.float32(1))
 
     def readings(self, given: Inputs) -> Floats:
         """(kinds, sentences, moves) probabilities for each kind that a message may have, in the order of `KINDS`."""
@@ -492,6 +504,10 @@ class Judgement:
     """(sentences,) a referral that must be made."""
     familiar: Floats
     """(texts,) share of the words that the model has learned from."""
+    usual: Floats
+    """(texts,) share of the pairs of words that the model has learned from."""
+    addressed: NDArray[np.bool_]
+    """(texts,) whether somebody speaks to somebody: I, we, you, thanks, sorry, a greeting."""
 
 
 def _moved(probability: Floats, of: float, to: float) -> Floats:
@@ -565,6 +581,11 @@ class Engine(BaseEstimator):
             moves=np.einsum("ksm,sk->sm", readings, kind[reply.sentence_text]),
             referral=referral,
             familiar=self.tagger_.familiar(reply),
+            usual=self.tagger_.usual(reply),
+            addressed=np.bincount(
+                reply.sentence_text[reply.token_sentence], weights=_ADDRESS[reply.code], minlength=reply.texts
+            )
+            > 0,
         )
 
     def weigh(self, tagged: Floats, read: Floats, words: Floats, text: Ints, kind: Floats) -> tuple[Floats, Floats]:

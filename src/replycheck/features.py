@@ -424,12 +424,13 @@ class View:
     name: str
     form: str
     sizes: tuple[int, ...]
-    """1 to n: each size goes on from the one before."""
+    """Numbers of tokens."""
     salt: int
 
 
 WORDS = View("words", "word", (1, 2), 1)
 SINGLE_WORDS = View("single words", "word", (1,), 1)
+WORD_PAIRS = View("word pairs", "word", (2,), 1)
 STEMS = View("stems", "stem", (1, 2), 3)
 DELEXICALISED = View("delexicalised", "delexicalised", (1, 2, 3, 4), 2)
 
@@ -452,6 +453,8 @@ def buckets(batch: Batch, view: View, owner: Ints | None = None) -> tuple[Ints, 
     for size in range(1, min(max(view.sizes), len(tokens)) + 1):
         value = (value[: len(tokens) - size + 1] ^ tokens[size - 1 :]) * _PRIME
         value ^= value >> np.uint32(15)
+        if size not in view.sizes:
+            continue
         inside = tokens != 0 if size == 1 else sentence[: len(value)] == sentence[size - 1 :]
         found_rows.append(sentence[: len(value)][inside])
         found.append(value[inside] >> shift)
