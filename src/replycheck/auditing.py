@@ -24,6 +24,7 @@ from replycheck.position import Position
 from replycheck.report import ESTIMATE, SUMMARY
 from replycheck.runs import runs
 from replycheck.summary import Canned, summarise, survey, write_findings
+from replycheck.tables import not_written
 from replycheck.tally import HEADS, difference
 
 if TYPE_CHECKING:
@@ -133,52 +134,52 @@ def write_audit(
     files = files_of(paths, out)
     inputs, secret = fingerprints(files)
     task, manifest = _task(options, secret)
-    journal = Journal(out, _remembered(paths, options, task), inputs, resume=resume)
-    chunks = _judge_all(paths, options, task, journal, jobs, scheduler, progress)
-    unread = chunks.unread + journal.unread()
-    unread += [Unread(f, None, "changed while it was read") for f in journal.changed()]
-    if chunks.left_out:
-        unread.append(Unread("", None, f"{chunks.left_out:,} more pieces that could not be read"))
-    from replycheck.privacy import Deidentifier
+    with Journal(out, _remembered(paths, options, task), inputs, resume=resume) as journal:
+        chunks = _judge_all(paths, options, task, journal, jobs, scheduler, progress)
+        unread = chunks.unread + journal.unread()
+        unread += [Unread(f, None, "changed while it was read") for f in journal.changed()]
+        if chunks.left_out:
+            unread.append(Unread("", None, f"{chunks.left_out:,} more pieces that could not be read"))
+        from replycheck.privacy import Deidentifier
 
-    clean = Deidentifier().clean
-    final = journal.folder / "final"
-    with _writing(out):
-        shutil.rmtree(final, ignore_errors=True)
-        final.mkdir()
-        known = survey(journal.lines, options.min_group, clean)
-        moments = final / MOMENTS if options.with_text else None
-        counts = write_findings(journal.lines, known, options.min_group, final / FINDINGS, moments)
-        write_workbook(final / FINDINGS, final / WORKBOOK)
-        canned = _sentences(counts.recurring(), paths, options, task)
-        listed = [replace(u, file=clean(Path(u.file).name), why=clean(u.why)) for u in unread]
-        summary = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            **_versions(manifest, task, options),
-            "inputs": {"files": len(files), "bytes": sum(i.size for i in inputs)},
-            **summarise(counts, known, listed, canned),
-        }
-        summary["read"]["duplicates"] = chunks.reading.counts.duplicates
-        summary["read"]["remarks"] = [
-            {"file": clean(Path(f).name), "why": clean(why)} for f, why in chunks.reading.counts.remarks
-        ]
-        _sensitivity(summary["headlines"], task)
-        summary["deidentifier"] = _deidentifier()
-        if earlier:
-            summary["earlier"] = _earlier(earlier, summary)
-        (final / SUMMARY).write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        write_report(final)
-        # what a person judged was drawn from other findings
-        (out / ESTIMATE).unlink(missing_ok=True)
-        for name in OUTPUTS:
-            if (final / name).exists():
-                (final / name).replace(out / name)
-            else:
-                (out / name).unlink(missing_ok=True)
-        journal.close()
-    # the folder's copy names no file outside it; whoever started the audit may see the whole list
-    return summary | {"unread": unread}
+        clean = Deidentifier().clean
+        final = journal.folder / "final"
+        with _writing(out):
+            shutil.rmtree(final, ignore_errors=True)
+            final.mkdir()
+            known = survey(journal.lines, options.min_group, clean)
+            moments = final / MOMENTS if options.with_text else None
+            counts = write_findings(journal.lines, known, options.min_group, final / FINDINGS, moments)
+            write_workbook(final / FINDINGS, final / WORKBOOK)
+            canned = _sentences(counts.recurring(), paths, options, task)
+            listed = [replace(u, file=clean(Path(u.file).name), why=clean(u.why)) for u in unread]
+            summary = {
+                "format": FORMAT,
+                "format_version": FORMAT_VERSION,
+                **_versions(manifest, task, options),
+                "inputs": {"files": len(files), "bytes": sum(i.size for i in inputs)},
+                **summarise(counts, known, listed, canned),
+            }
+            summary["read"]["duplicates"] = chunks.reading.counts.duplicates
+            summary["read"]["remarks"] = [
+                {"file": clean(Path(f).name), "why": clean(why)} for f, why in chunks.reading.counts.remarks
+            ]
+            _sensitivity(summary["headlines"], task)
+            summary["deidentifier"] = _deidentifier()
+            if earlier:
+                summary["earlier"] = _earlier(earlier, summary)
+            (final / SUMMARY).write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            write_report(final)
+            # what a person judged was drawn from other findings
+            (out / ESTIMATE).unlink(missing_ok=True)
+            for name in OUTPUTS:
+                if (final / name).exists():
+                    (final / name).replace(out / name)
+                else:
+                    (out / name).unlink(missing_ok=True)
+            journal.close()
+        # the folder's copy names no file outside it; whoever started the audit may see the whole list
+        return summary | {"unread": unread}
 
 
 def audit(
@@ -306,9 +307,9 @@ def _killed(journal: Journal) -> Iterator[None]:
 
     try:
         yield
-    except BrokenProcessPool:
+    except (BrokenProcessPool, MemoryError):
         raise UsageError(
-            f"{journal.folder.parent}: a judging process was killed, perhaps for want of memory; "
+            f"{journal.folder.parent}: a judging process ran out of memory, or was killed; "
             "what is finished is kept, and the same command goes on from there"
         ) from None
 
@@ -338,10 +339,11 @@ def _workers(jobs: int, scheduler: str | None) -> Iterator[int]:
 def _writing(out: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as problem:
+    except Exception as problem:
+        if not (why := not_written(problem)):
+            raise
         raise UsageError(
-            f"{out}: can't be written: {problem.strerror or type(problem).__name__}; "
-            "what is judged is kept, and the same command goes on from there"
+            f"{out}: can't be written: {why}; what is judged is kept, and the same command goes on from there"
         ) from None
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from replycheck.classifier import KINDS, MOVES, Engine
 from replycheck.codebook import Label
 from replycheck.encoder import CorpusEncoder, Encoder, OutOfFold
-from replycheck.errors import BundleError
+from replycheck.errors import BundleError, UsageError
 
 FORMAT = "replycheck-bundle"
 FORMAT_VERSION = 1
@@ -109,7 +109,7 @@ def save_bundle(
     default: str = "fast",
 ) -> Manifest:
     """Write a bundle into `folder`, whole or not at all; an older bundle there is replaced. `deep` comes with the files of its
-    `encoder`; `default` names the engine that judges unless told otherwise."""
+    `encoder`; `default` names the engine that judges unless told otherwise. UsageError if the place can't be written to."""
     import numpy
     import sklearn
     import skops
@@ -166,6 +166,13 @@ def copy_bundle(source: Path, target: Path, changed: dict[str, bytes]) -> Manife
 
 
 def _write(folder: Path, manifest: Manifest, contents: dict[str, bytes]) -> None:
+    try:
+        _put(folder, manifest, contents)
+    except OSError as problem:
+        raise UsageError(f"{folder}: can't be written: {problem.strerror or type(problem).__name__}") from None
+
+
+def _put(folder: Path, manifest: Manifest, contents: dict[str, bytes]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -176,8 +183,13 @@ def _write(folder: Path, manifest: Manifest, contents: dict[str, bytes]) -> None
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
             folder.rename(old / "old")
-            new.rename(folder)
-            shutil.rmtree(old)
+            try:
+                new.rename(folder)
+            except OSError:
+                (old / "old").rename(folder)
+                raise
+            finally:
+                shutil.rmtree(old, ignore_errors=True)
         else:
             new.rename(folder)
     finally:

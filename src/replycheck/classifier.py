@@ -592,5 +592,7 @@ class Engine(BaseEstimator):
         """(probability, (texts, kinds) probability under each reading) from the moves under each reading."""
         summary = summarise(tagged, words, text, len(kind))
         found = self.head_.readings(summary, read_whole(read, words, text, len(kind)))
-        found = 1 / (1 + np.exp(-(self.slope_ * found + self.offset_)))
+        with np.errstate(over="ignore"):
+            # log-odds of a text made to be strange may be in the hundreds: a probability of 0
+            found = 1 / (1 + np.exp(-(self.slope_ * found + self.offset_)))
         return (found * kind).sum(axis=1), found

@@ -126,6 +126,8 @@ class Tokens:
     LONGEST = 200
     """Longest run of non-blank characters that is remembered, and that spaCy splits as one: its time grows with the
     square of a run's length, so longer ones (no words of any language) are handed over in slices."""
+    LONGEST_MARKS = 64
+    """The same for a run that is mostly marks, of which spaCy takes off one after the other, looking at all the rest each time."""
     LONGEST_WORD = 30
     """Characters of a word that its character n-grams are taken from."""
     MOST = 300_000
@@ -147,10 +149,12 @@ class Tokens:
         number = self._tokens_of_run.size
         if len(run) <= self.LONGEST:
             self._run[run] = number
+        marks = len(run) > self.LONGEST_MARKS and 2 * sum(map(str.isalnum, run)) < len(run)
+        width = self.LONGEST_MARKS if marks else self.LONGEST
         found = [
             (at + token.idx, token.text)
-            for at in range(0, len(run), self.LONGEST)
-            for token in self._make_doc(run[at : at + self.LONGEST])
+            for at in range(0, len(run), width)
+            for token in self._make_doc(run[at : at + width])
         ]
         self._tokens_of_run.extend([(self._token.size, len(found))])
         for at, word in found:

@@ -158,17 +158,28 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with self._lock:
+        with self._lock, self._named():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                # a full disk may have ended it already, or leave it open when it is to be kept
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """SQLite's errors as ours: a damaged file, a full disk."""
+        try:
+            yield
+        except sqlite3.DatabaseError as problem:
+            raise UnreadableInput(f"can't be used as a store: {problem}", file=self.path) from None
 
     def add(self, correction: Correction, *, day: date | None = None) -> tuple[Correction, bool]:
-        """(the correction as kept, whether it is new). UsageError if it can't be kept; Conflict if its id is another's."""
+        """(the correction as kept, whether it is new). UsageError if it can't be kept; Conflict if its id is another's; UnreadableInput if
+        the file is damaged or the disk full."""
         kept = deidentified(correction, self._cleaner)
         row = _row(kept, day or datetime.now(UTC).date())
         with self._writing():
@@ -180,7 +191,7 @@ class Store:
         return kept, there is None
 
     def __iter__(self) -> Iterator[Kept]:
-        with self._lock:
+        with self._lock, self._named():
             rows = self._db.execute("SELECT * FROM correction ORDER BY day, id").fetchall()
         return map(_kept, rows)
 
@@ -193,7 +204,7 @@ class Store:
             if older_than is not None:
                 oldest = (today or datetime.now(UTC).date()) - older_than
                 count += self._db.execute("DELETE FROM correction WHERE day < ?", (oldest.isoformat(),)).rowcount
-        with self._lock:
+        with self._lock, self._named():
             # the log still has the old pages
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return count
@@ -248,11 +259,8 @@ def export(corrections: Iterable[Kept], path: Path) -> int:
     rows = [_exported(k.correction) for k in corrections]
     if suffix == ".xlsx" and any(len(cell) > SHEET_CELL // 2 for row in rows for cell in row.values()):
         raise UsageError(f"{path}: a text is longer than a cell of a workbook can be; write .jsonl")
-    try:
-        with replacing(path) as new:
-            (_write_xlsx if suffix == ".xlsx" else _write_jsonl)(rows, new)
-    except OSError as problem:
-        raise UsageError(f"{path}: can't be written: {problem.strerror or type(problem).__name__}") from None
+    with replacing(path) as new:
+        (_write_xlsx if suffix == ".xlsx" else _write_jsonl)(rows, new)
     return len(rows)
 
 

@@ -38,7 +38,7 @@ WAITS = {
 """Bands of how long a patron waited, with the seconds that each ends before."""
 _WORDS = re.compile(r"\w+")
 _GREETS = re.compile(
-    r"\W*(hi|hello|hey|hiya|welcome|greetings|good (morning|afternoon|evening|day)|thanks?( you)? for (contacting|chatting|reaching|using|asking|visiting)"
+    r"\W*+(hi|hello|hey|hiya|welcome|greetings|good (morning|afternoon|evening|day)|thanks?( you)? for (contacting|chatting|reaching|using|asking|visiting)"
     r"|you('re| are) (now )?(chatting|connected|talking)|my name is|this is)\b",
     re.IGNORECASE,
 )

@@ -1,7 +1,8 @@
 """What an audit has finished, on disk, so that an interrupted one goes on where it stopped.
 
 Beside `auditing`. A part is there whole or not at all: it is written beside its place, flushed, and moved. So the list of
-parts is the journal. The folder belongs to one audit of one set of inputs with one set of options, which it remembers.
+parts is the journal; one that a disk has damaged since is judged anew. The folder belongs to one audit of one set of inputs with one set
+of options, which it remembers, and to one process at a time.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from replycheck.errors import UnreadableInput, UsageError
 
 FOLDER = ".audit"
 _STATE = "state.json"
-_VERSION = 1
+_LOCK = "lock"
+_VERSION = 2
 _END = 65_536
 """Bytes of a file's beginning and of its end that its fingerprint is made from."""
 
@@ -78,29 +80,55 @@ class Journal:
     """The folder of one audit; `finished` are the numbers of the parts that need not be judged again."""
 
     def __init__(self, out: Path, options: dict[str, Any], inputs: Sequence[Fingerprint], *, resume: bool) -> None:
-        """Take up what is there, or begin. UsageError if what is there belongs to another audit, or can't be written."""
+        """Take up what is there, or begin. UsageError if what is there belongs to another audit, is being written by one, or can't be
+        written. To be used as a context, at whose end another process may take it up."""
+        from filelock import FileLock, Timeout
+
         self.folder = out / FOLDER
         self.parts = self.folder / "parts"
         self.inputs = inputs
         state = {"version": _VERSION, "options": options, "inputs": [asdict(i) for i in inputs]}
-        if self.folder.exists() and not resume:
-            shutil.rmtree(self.folder)
         try:
-            if (self.folder / _STATE).exists():
-                _same(json.loads((self.folder / _STATE).read_text(encoding="utf-8")), state, out)
-            else:
-                self.parts.mkdir(parents=True, exist_ok=True)
-                self.folder.chmod(0o700)
-                _put(self.folder / _STATE, json.dumps(state, indent=1))
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.chmod(0o700)
+            # the system lets go of it when the process ends, however it ends
+            self._lock = FileLock(self.folder / _LOCK, timeout=0)
+            self._lock.acquire()
+        except Timeout:
+            raise UsageError(
+                f"{out}: another audit is being written there; wait for it, or give another folder"
+            ) from None
         except OSError as problem:
             raise UsageError(f"{out}: can't be written: {problem.strerror or type(problem).__name__}") from None
-        self.finished = {int(p.stem) for p in self.parts.glob("*.jsonl")}
+        try:
+            if not resume:
+                shutil.rmtree(self.parts, ignore_errors=True)
+                (self.folder / _STATE).unlink(missing_ok=True)
+            if (self.folder / _STATE).exists():
+                _same(_remembered(self.folder / _STATE), state, out)
+            else:
+                self.parts.mkdir(exist_ok=True)
+                _put(self.folder / _STATE, json.dumps(state, indent=1))
+            self.finished = {int(p.stem) for p in self.parts.glob("*.jsonl") if _sound(p)}
+        except OSError as problem:
+            self._lock.release()
+            raise UsageError(f"{out}: can't be written: {problem.strerror or type(problem).__name__}") from None
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
     def put(self, number: int, lines: Sequence[str], unread: Sequence[Unread]) -> None:
         """Keep a part. UsageError if the disk does not take it; the parts before it stay."""
         head = json.dumps([[u.file, u.line, u.why] for u in unread])
         try:
-            _put(self._part(number), "\n".join([head, *lines]) + "\n")
+            text = "\n".join([head, *lines]) + "\n"
+            _put(self._part(number), f"{_checksum(text)}\n{text}")
         except OSError as problem:
             raise UsageError(
                 f"{self.folder}: can't be written: {problem.strerror or type(problem).__name__}; "
@@ -113,6 +141,7 @@ class Journal:
         found: list[Unread] = []
         for number in sorted(self.finished):
             with self._part(number).open(encoding="utf-8") as file:
+                next(file)
                 found += (Unread(*u) for u in json.loads(file.readline()))
         return found
 
@@ -120,6 +149,7 @@ class Journal:
         """The judged conversations of all parts in order."""
         for number in sorted(self.finished):
             with self._part(number).open(encoding="utf-8") as file:
+                next(file)
                 next(file)
                 yield from map(json.loads, file)
 
@@ -130,6 +160,7 @@ class Journal:
 
     def close(self) -> None:
         """Forget everything: the audit is written."""
+        self._lock.release()
         shutil.rmtree(self.folder)
 
     def _part(self, number: int) -> Path:
@@ -146,6 +177,27 @@ def _put(path: Path, text: str) -> None:
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def _checksum(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _sound(part: Path) -> bool:
+    """Whether a part holds what its first line vouches for; it is as if it had never been judged otherwise."""
+    with part.open("rb") as file:
+        said = file.readline().strip().decode("ascii", "replace")
+        return part.stem.isdigit() and said == file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
+
+
+def _remembered(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not {"version", "options", "inputs"} <= set(found):
+        raise UsageError(f"{path}: damaged; --fresh throws away what was judged and starts anew")
+    return found
 
 
 def _same(there: dict[str, Any], wanted: dict[str, Any], out: Path) -> None:

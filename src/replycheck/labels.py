@@ -29,7 +29,8 @@ SHOWN = 25
 _OTHER_NAMES = {"reply": ("text",), "label": ("labels",), "group": ("conversation", "batch")}
 """What labelling tools and audits call a column."""
 _RESPONSE = re.compile(r"^(?P<question>.+)\.responses?$")
-_BETWEEN = re.compile(r"\s*[;,\n]\s*")
+_SPACE = re.compile(r"\s+")
+_BETWEEN = re.compile(r"\s?[;,\n]\s?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ def _sentences(record: Record, reply: str, faults: list[Fault]) -> tuple[Labelle
     if not spans:
         from replycheck.text import mask, sentence_spans
 
-        places, words = sentence_spans(mask(reply)), _BETWEEN.split(raw)
+        places, words = sentence_spans(mask(reply)), _BETWEEN.split(_SPACE.sub(_one, raw))
         if len(words) != len(places):
             why = f"found {len(words)} moves for {len(places)} sentences; give one a sentence, or none"
             faults.append(Fault(record.row, column, why))
@@ -207,6 +208,11 @@ def _sentences(record: Record, reply: str, faults: list[Fault]) -> tuple[Labelle
         else:
             found.append(LabelledSentence(start, end, move))
     return tuple(found)
+
+
+def _one(space: re.Match[str]) -> str:
+    """One line end or blank for a whole stretch of white space, which a pattern would try from each of its characters."""
+    return "\n" if "\n" in space.group() else " "
 
 
 # --- files -------------------------------------------------------------------------------------------------------

@@ -113,7 +113,9 @@ for _name, _words in CLASSES.items():
         _WORDS.setdefault(_word, _name)
 
 _NUMBER = re.compile(r"\d[\d.,:/\u2013-]*(?:st|nd|rd|th|am|pm|h|%|k|m)?", re.I)
-_URL = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|[\w-]+\.(?:org|com|edu|net|ac\.uk|gov|io|ly|la|gl)\b\S*", re.I)
+_URL = re.compile(
+    r"(?:https?://|www\.)\S+|\S[^\s@]*+@\S+\.\S+|[\w-]+\.(?:org|com|edu|net|ac\.uk|gov|io|ly|la|gl)\b\S*", re.I
+)
 _PUNCTUATION = {
     **dict.fromkeys("?", "QUESTION"),
     **dict.fromkeys("!", "EXCLAIM"),

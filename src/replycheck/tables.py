@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import errno
 import io
 import json
 import math
@@ -423,18 +424,35 @@ def _verdict_cells(verdict: Verdict) -> tuple[Any, ...]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when all went well; nothing is ever half written."""
-    path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".replycheck-", suffix=path.suffix, dir=path.parent)
-    new = Path(name)
+    """A temporary file beside `path` that takes its place when all went well; nothing is ever half written.
+
+    UsageError if the place can't be written to, or the disk is full.
+    """
+    path, new = path.resolve(), None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".replycheck-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
+        new = Path(name)
         yield new
         new.chmod(_mode(path))
         new.replace(path)
+    except Exception as problem:
+        if not (why := not_written(problem)):
+            raise
+        raise UsageError(f"{path}: can't be written: {why}") from None
     finally:
-        new.unlink(missing_ok=True)
+        if new:
+            new.unlink(missing_ok=True)
+
+
+def not_written(problem: Exception) -> str:
+    """What the disk says, if that is what went wrong; lxml and xlsxwriter, which write workbooks, say it in errors of their own."""
+    if type(problem).__name__ == "FileCreateError" and problem.args and isinstance(problem.args[0], OSError):
+        problem = problem.args[0]
+    if type(problem).__name__ == "SerialisationError":
+        return os.strerror(getattr(errno, str(problem).removeprefix("IO_"), errno.EIO))
+    return problem.strerror or type(problem).__name__ if isinstance(problem, OSError) else ""
 
 
 def _mode(path: Path) -> int:
@@ -453,11 +471,8 @@ def write_table(table: Table, added: Sequence[tuple[Any, ...] | None], path: Pat
     """
     suffix = check_suffix(path)
     remarks: list[Remark] = []
-    try:
-        with replacing(path) as new:
-            _WRITERS[suffix](table, added, new, remarks)
-    except OSError as problem:
-        raise UsageError(f"{path}: can't be written: {problem.strerror or type(problem).__name__}") from None
+    with replacing(path) as new:
+        _WRITERS[suffix](table, added, new, remarks)
     return remarks
 
 

@@ -13,7 +13,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-_TAG = re.compile(r"<(/?)(\w{1,12})(?:\s[^<>]{0,2000})?/?>|<!--(?:(?!-->).){0,5000}-->|<!\w[^<>]{0,200}>", re.S)
+_TAG = re.compile(r"<(/?)(\w{1,12})(?:\s[^<>]{0,2000})?/?>|<!\w[^<>]{0,200}>")
 _BLOCK_TAGS = frozenset(["br", "p", "div", "li", "tr", "ul", "ol", "table", "h1", "h2", "h3", "h4", "blockquote", "td"])
 _SKIPPED_ELEMENT = re.compile(r"<(script|style)\b[^<>]{0,2000}>.*?(?:</\1\s*>|\Z)", re.S | re.I)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-fA-F]{1,6}|[A-Za-z]{2,10});")
@@ -42,7 +42,7 @@ def mask(text: str) -> str:
         text = _UNWRITABLE.sub("\ufffd", text)
     if "<" in text:
         text = _SKIPPED_ELEMENT.sub(_blank, text)
-        text = _TAG.sub(_mask_tag, text)
+        text = _without_markup(text)
     if "&" in text:
         text = _ENTITY.sub(lambda m: html.unescape(m.group())[:1].replace("\xa0", " ").ljust(len(m.group())), text)
     if ">" in text:
@@ -50,6 +50,15 @@ def mask(text: str) -> str:
     if (tail := _QUOTED_TAIL.search(text)) and text[: tail.start()].strip():
         text = text[: tail.start()] + " " * (len(text) - tail.start())
     return text
+
+
+def _without_markup(text: str) -> str:
+    """Tags and comments blanked out. Comments not by a pattern: it would look, for each that has no end, to the end of the text."""
+    pieces, end = [], 0
+    while (at := text.find("<!--", end)) >= 0 and (stop := text.find("-->", at + 4)) >= 0:
+        pieces += [_TAG.sub(_mask_tag, text[end:at]), " " * (stop + 3 - at)]
+        end = stop + 3
+    return "".join([*pieces, _TAG.sub(_mask_tag, text[end:])])
 
 
 def _mask_tag(match: re.Match[str]) -> str:
@@ -65,15 +74,18 @@ _ABBREVIATION = re.compile(
     re.I,
 )
 _NEVER_ENDS = frozenset(["mr", "mrs", "ms", "mx", "dr", "prof", "vs", "approx", "ext", "ref", "e.g", "i.e", "cf"])
+_MARKS = "[.!?\u2026\u3002\uff01\uff1f\u061f\u06d4]"
+_EMOJI = "[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]"
+# each run is entered once, at its beginning, and never given back: a run of 100,000 would else be tried from everywhere
 _STOP = re.compile(
-    "[.!?\u2026\u3002\uff01\uff1f\u061f\u06d4]+[\"'\u201d\u2019)\\]*_]*(?=\\s|$)(?:[ \\t]*(?:[:;][-']?[)(DPp]|<3|[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]+)(?=\\s|$))*"
-    "|[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]+(?=\\s+[A-Z^])"
+    f"(?<!{_MARKS}){_MARKS}++[\"'\u201d\u2019)\\]*_]*+(?=\\s|$)(?:[ \\t]*+(?:[:;][-']?[)(DPp]|<3|{_EMOJI}++)(?=\\s|$))*+"
+    f"|(?<!{_EMOJI}){_EMOJI}++(?=\\s+[A-Z^])"
 )
-_LINE_END = re.compile(r"[ \t]*\n\s*")
+_LINE_END = re.compile(r"(?<![ \t])[ \t]*+\n\s*+")
 _BULLET = re.compile(r"(?:[-*\u2022\u2013\u2014\u00b7]|\d{1,2}[.)]|\([a-z0-9]\)|[a-z]\))[ \t]+")
 _CLOSING = re.compile(
-    r"(?:(?:very |many |with |all |our )?(?:best|kind|warm(?:est)?|sincere|good)?\s*(?:regards|wishes|thanks|thank you)|cheers|sincerely|faithfully|yours\b.{0,20}"
-    r"|respectfully|all the best|best|take care|in haste|warmly|cordially|see you\b.{0,20})[\s,.!\u2013\u2014-]*$",
+    r"(?:regards|wishes|thanks|thank you|cheers|sincerely|faithfully|yours\b.{0,20}+|respectfully|best|take care|in haste|warmly|cordially"
+    r"|see you\b.{0,20}+)[\s,.!\u2013\u2014-]*+$",
     re.I,
 )
 _AFTER_STOP = re.compile(r"[.!?][ \t]+")

@@ -28,7 +28,7 @@ _SAID = re.compile(
 )
 """What a name follows, however it is written."""
 _HAILED = re.compile(
-    r"(?:(?:^|[.!?,;:\n-])[ ]{0,3}|\b(?:ok(?:ay)?|good|and|but|so)\s)"
+    r"(?:(?:^|[.!?,;:\n-])[ ]{0,3}+|\b(?:ok(?:ay)?|good|and|but|so)\s)(?=[bcdghmnostwy])"
     r"(?:hi|hello|hey|hiya|dear|salaam|hola|namaste|thanks(?:\s(?:again|so\smuch|a\slot))?|thank\syou|thx|ty|cheers|welcome(?:\sback)?"
     r"|good\s(?:morning|afternoon|evening|day)|morning|sorry|bye|yes|no|ok(?:ay)?)\s{0,3},?\s{1,3}"
     r"|\b(?:i['’]m|im|i\sam|this\sis|it['’]?s|speaking\s(?:to|with)|tell|ask)\s{1,3}",
@@ -36,10 +36,10 @@ _HAILED = re.compile(
 )
 """What a name may follow: a listed one in any case, another only with a capital."""
 _OPENING = re.compile(
-    r"(?:(?:^|\n|[.!?]\s)[ ]{0,3}(?:(?:kind|best|warm|warmest|many|with)\s)?"
+    r"(?:(?:^|\n|[.!?]\s)[ ]{0,3}+(?=[bcklmrstwy])(?:(?:kind|best|warm|warmest|many|with)\s)?"
     r"(?:regards|wishes|best|cheers|thanks|thx|thank\syou|sincerely|yours|love|respectfully)"
     r"(?:\s(?:regards|wishes|sincerely|faithfully|truly|again|so\smuch|in\sadvance))?[ ]{0,3}[,.!]?\s{1,3}(?:[-–—~]\s?)?)"
-    r"|(?:^|\n)[ ]{0,3}(?:(?:--?|[–—~])[ ]{0,3}\n?[ ]{0,3}|(?:from|to|cc|name|attn|attention|signed|patron|visitor):?[ ]{1,3})",
+    r"|(?:^|\n)[ ]{0,3}+(?=[acfnpstv–—~-])(?:(?:--?|[–—~])[ ]{0,3}\n?[ ]{0,3}|(?:from|to|cc|name|attn|attention|signed|patron|visitor):?[ ]{1,3})",
     re.IGNORECASE,
 )
 """What opens a signature or a header, which a name with a capital follows."""

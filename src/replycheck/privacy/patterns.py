@@ -61,7 +61,8 @@ def _compile(pattern: str, *, cased: bool = False) -> re.Pattern[str]:
 # --- judges: what a pattern alone can't say -----------------------------------------------------------------------
 
 _IDENTIFYING = re.compile(
-    r"[?&;#][^=]{1,40}=|@|/~|\d{6}|%40|(?=[\w-]{0,60}\d)(?=[\w-]{0,60}[a-z])[\w-]{20}", re.IGNORECASE
+    r"[?&;#][^=]{1,40}=|@|/~|\d{6}|%40|(?<![\w-])(?=[\w-]{20})(?=(?:[^\W\d]|-)*+\d)(?=(?:[^\Wa-z]|-)*+[a-z])",
+    re.IGNORECASE,
 )
 
 
@@ -266,7 +267,7 @@ RULES: tuple[Rule, ...] = (
     Rule(_compile(r"(?<!\w) \d{1,2}[:.]\d{2}(?::\d{2})? (?:\s?[–-]\s?\d{1,2}[:.]\d{2})? (?!\w)")),
     Rule(
         _compile(
-            r"""(?P<cue>\b(?:phone|tel(?:ephone)?|mobile|cell|fax|call|text|ring|whatsapp|sms)\b[\s.:]{1,3}(?:me\s)?(?:(?:at|on|is)\s)?)?
+            r"""(?=[cfmprstw+(\d]) (?P<cue>\b(?:phone|tel(?:ephone)?|mobile|cell|fax|call|text|ring|whatsapp|sms)\b[\s.:]{1,3}(?:me\s)?(?:(?:at|on|is)\s)?)?
                 (?<![\w.,/$£€-]) (?P<it>(?:\+\s?|\()?\d{1,20}+ (?:[ .()/–-]{1,3}+\d{1,20}+){0,7}
                 (?:\s?(?:ext|extension|x)\.?\s?\d{1,6}+)? ) (?![\w/]|[.,-]\d)"""
         ),

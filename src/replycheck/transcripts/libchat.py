@@ -19,7 +19,7 @@ from replycheck.transcripts.rows import Row, header_of, rows_of
 from replycheck.transcripts.sources import File
 
 _MARKS = ("chat id", "answerer", "initial question", "wait time (seconds)", "message count", "department", "timestamp")
-_SEVERAL = re.compile(r"\s*[,;&|]\s*|\s+and\s+")
+_SEVERAL = re.compile(r" ?[,;&|] ?| and ")
 MAX_ANSWERERS = 20_000
 
 
@@ -60,17 +60,22 @@ def _first_look(file: File, wanted: Mapping) -> tuple[set[str], Dates]:
             place = {cell.strip().lstrip("\ufeff").casefold(): i for i, cell in enumerate(row.cells)}
             continue
         if (i := place.get("answerer")) is not None and len(answerers) < MAX_ANSWERERS:
-            answerers |= {folded(n) for n in _SEVERAL.split(row.cells[i]) if n.strip()}
+            answerers |= {folded(n) for n in _several(row.cells[i])}
         if (i := place.get("timestamp")) is not None and len(stamps) < 1000:
             stamps.append(row.cells[i])
     return answerers, Dates(stamps, wanted.date_format)
+
+
+def _several(cell: str) -> list[str]:
+    """The names in a cell that may hold more than one."""
+    return [n for n in _SEVERAL.split(" ".join(cell.split())) if n.strip()]
 
 
 def _chat(
     name: str, row: Row, cells: dict[str, str], elsewhere: set[str], dates: Dates, wanted: Mapping
 ) -> Found | Unread:
     started = dates.read(cells.get("timestamp"))
-    answerers = [n for n in _SEVERAL.split(cells.get("answerer", "")) if n.strip()]
+    answerers = _several(cells.get("answerer", ""))
     answerers += [cells["answerer"]] if cells.get("answerer", "").strip() else []
     department = cells.get("department", "").strip()
     visitors = [v for k in ("name", "patron name", "guest name", "visitor") if (v := cells.get(k, "").strip())]

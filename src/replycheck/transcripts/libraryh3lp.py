@@ -24,7 +24,7 @@ _FIELDS = ("guest", "protocol", "queue", "profile", "operator", "started", "acce
 _TIME = re.compile(
     r"[\[(]?(?:\d{4}-\d\d-\d\d[T ])?(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?Z?[\])]?(?:\s*([AaPp])[Mm])?"
 )
-_SPEAKER = re.compile(r"\s*[-–]?\s*([^:\n]{1,80}?)\s*:(?=\s|$)\s*")
+_SPEAKER = re.compile(r"\s*+[-–]?\s*+([^:\n]{1,80}?)\s{0,9}:(?=\s|$)\s*")
 _IDS = re.compile(r"^\s*((?:Student|Library|Patron|Staff)ID)@\S+?:", re.I)
 _TRANSCRIPT_COLUMN, _LEAST_COLUMNS = 10, 11
 MAX_XML = 2**25

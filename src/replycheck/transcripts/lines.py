@@ -16,8 +16,9 @@ from replycheck.transcripts.found import Clock, Turn
 from replycheck.transcripts.roles import folded
 
 _HEAD = re.compile(r"\s*[\[(]?(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\s*([AaPp])\.?[Mm]\.?)?[\])]?\s*([-–—]\s+)?")
-_COLON = re.compile(r"\s*:(?:\s+|$)")
-_SPACED = re.compile(r"\s+:(?:\s|$)")
+# blanks before a colon are stripped off the name, so it does not matter that no more than nine are looked at
+_COLON = re.compile(r"\s{0,9}:(?:\s+|$)")
+_SPACED = re.compile(r"\s:(?:\s|$)")
 MAX_SPEAKER = 80
 
 

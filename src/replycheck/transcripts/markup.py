@@ -9,8 +9,8 @@ import html
 import re
 
 _TAG = re.compile(
-    r"</?(?:a|abbr|b|big|blockquote|body|br|center|code|dd|div|dl|dt|em|font|h[1-6]|head|hr|html|i|img|li|meta|o:p|ol|p|pre|s|script|small"
-    r"|span|strong|style|sub|sup|table|tbody|td|th|title|tr|tt|u|ul)\b[^<>]{0,20000}>|<!--|<!DOCTYPE",
+    r"<(?=[/!a-z])(?:/?(?:a|abbr|b|big|blockquote|body|br|center|code|dd|div|dl|dt|em|font|h[1-6]|head|hr|html|i|img|li|meta|o:p|ol|p|pre|s|script|small"
+    r"|span|strong|style|sub|sup|table|tbody|td|th|title|tr|tt|u|ul)\b[^<>]{0,20000}>|!--|!DOCTYPE)",
     re.I,
 )
 _BLOCKS = frozenset(
@@ -19,7 +19,7 @@ _BLOCKS = frozenset(
 _SILENT = frozenset(["script", "style", "head", "title", "meta", "template"])
 _LONE = re.compile("[\ud800-\udfff]")
 _BLANK = re.compile(r"[ \t\xa0\u2007\u202f]+")
-_LINES = re.compile(r" *\n *")
+_LINES = re.compile(r" ?\n ?")
 _GAPS = re.compile(r"\n{3,}")
 MAX_MESSAGE = 2_000_000
 """Longest message in characters; what is longer is no message, and is cut."""
@@ -80,7 +80,7 @@ def _from_html(text: str) -> str:
             if tag == "img" and not silent and element.get("alt"):
                 pieces.append(element.get("alt"))
             if element.text and not silent and tag:
-                pieces.append(_inline(element.text, tag))
+                pieces.append(element.text)
         else:
             if tag == "a" and not silent:
                 pieces.append(_address(element.get("href") or "", "".join(element.itertext())))
@@ -88,13 +88,8 @@ def _from_html(text: str) -> str:
             if tag in _BLOCKS and tag != "br":
                 pieces.append("\n")
             if element.tail and not silent and element is not root:
-                pieces.append(_inline(element.tail, ""))
+                pieces.append(element.tail)
     return "".join(pieces)
-
-
-def _inline(text: str, tag: str) -> str:
-    # line ends stay: chat programs put real ones beside <br>
-    return text if tag == "pre" or "\n" not in text else re.sub(r"[ \t]*\n[ \t]*", "\n", text)
 
 
 def _address(href: str, shown: str) -> str:

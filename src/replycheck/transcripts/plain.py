@@ -19,11 +19,11 @@ from replycheck.transcripts.roles import by_name, decide, folded
 from replycheck.transcripts.sources import File
 
 _LINE = re.compile(
-    r"\s{0,8}(?:[\[(]?(?P<date>\d{4}-\d\d-\d\d|\d{1,2}[/.]\d{1,2}[/.]\d{2,4})?[T,]?\s?(?P<time>\d{1,2}:\d\d(?::\d\d)?(?:\s?[AaPp][Mm])?)?[\])]?\s*[-–—]?\s*)"
+    r"\s{0,8}+(?:[\[(]?(?P<date>\d{4}-\d\d-\d\d|\d{1,2}[/.]\d{1,2}[/.]\d{2,4})?[T,]?\s?(?P<time>\d{1,2}:\d\d(?::\d\d)?(?:\s?[AaPp][Mm])?)?[\])]?\s*+[-–—]?\s*+)"
     r"(?P<speaker>[^\W_][^:\n\t]{0,59}?)\s?:(?:[ \t]+|$)(?P<text>.*)"
 )
 _RULE = re.compile(
-    r"\s*(?:[-=*_#~]{3,}[^\n]{0,80}|#{1,3} .{1,80}|(?:chat|conversation|transcript|session)(?: id)?[ #:]*[\w.-]{0,20}\d[^:\n]{0,60})$",
+    r"\s*+(?:[-=*_#~]{3,}+[^\n]{0,80}|#{1,3} .{1,80}|(?:chat|conversation|transcript|session)(?: id)?[ #:]*[\w.-]{0,20}\d[^:\n]{0,60})$",
     re.I,
 )
 _LABELS = frozenset(
