@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from inspect import signature
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.linear_model import LogisticRegression
 
 from replycheck import features, lexicon
 from replycheck.codebook import MessageKind, Move, Side
 from replycheck.encoder import CorpusEncoder, Encoded, Encoder, Spans
 from replycheck.features import Batch, Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy import sparse
+    from sklearn.linear_model import LogisticRegression
 
 KINDS: tuple[MessageKind, ...] = tuple(MessageKind)
 MOVES: tuple[Move, ...] = tuple(Move)
@@ -40,7 +42,16 @@ _WORDY = 0.6
 """Share of words among the tokens of the least wordy prose."""
 
 
-class Ngrams(BaseEstimator):
+class Estimator:
+    """scikit-learn's contract for the parameters of an estimator. scikit-learn itself is imported where something is fitted: its import
+    takes longer than judging a reply from cold."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """What the constructor was given, by name."""
+        return {name: getattr(self, name) for name in signature(type(self)).parameters}
+
+
+class Ngrams(Estimator):
     """N-grams of several views as columns: the buckets seen in at least `min_groups` groups (writers' batches).
 
     `views` names pairs of a view and the weight of its indicator in `VIEWS`.
@@ -83,7 +94,7 @@ class Ngrams(BaseEstimator):
         return sum(map(len, self.kept_))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k != "_tables"}
+        return {k: v for k, v in self.__dict__.items() if k != "_tables"}
 
     def _columns(self) -> list[NDArray[np.int32]]:
         """Column of each bucket of each view, -1 where it is not kept; made once, never saved."""
@@ -124,6 +135,8 @@ class Ngrams(BaseEstimator):
 
     def matrix(self, batch: Batch, owner: Ints, count: int) -> sparse.csr_matrix:
         """(count, width): the weight of each n-gram, as often as it stands there."""
+        from scipy import sparse
+
         row, column = self.find(batch, owner)
         pointer = np.searchsorted(row, np.arange(count + 1))
         return sparse.csr_matrix((self.weights()[column], column, pointer), shape=(count, self.width))
@@ -191,7 +204,7 @@ def inputs(reply: Batch, message: Batch, encoded: Encoded | None = None) -> Inpu
     return Inputs(reply, dense, words)
 
 
-class MessageKindClassifier(ClassifierMixin, BaseEstimator):
+class MessageKindClassifier(Estimator):
     """What a patron's message calls for, from its cues, length and n-grams."""
 
     def __init__(self, C: float = 0.3, min_groups: int = 2) -> None:
@@ -219,6 +232,9 @@ class MessageKindClassifier(ClassifierMixin, BaseEstimator):
         self, batch: Batch, y: Sequence[MessageKind], groups: Ints, encoded: Floats | None = None
     ) -> MessageKindClassifier:
         """`batch` of messages, their kinds, the number of each one's group, and what the encoder says of each kind."""
+        from scipy import sparse
+        from sklearn.linear_model import LogisticRegression
+
         self.ngrams_ = Ngrams("kind", self.min_groups, 3).fit(batch, batch.sentence_text, groups)
         self.classes_ = np.arange(len(KINDS))
         target = np.array([KINDS.index(k) for k in y])
@@ -265,7 +281,7 @@ def _all_classes(model: LogisticRegression, count: int) -> tuple[Floats, Floats]
     return coef, intercept
 
 
-class MoveTagger(ClassifierMixin, BaseEstimator):
+class MoveTagger(Estimator):
     """The move of each sentence, seen with its place, its neighbours' cues, and what the message calls for."""
 
     def __init__(self, C: float = 0.5, min_groups: int = 3, views: str = "moves") -> None:
@@ -292,6 +308,9 @@ class MoveTagger(ClassifierMixin, BaseEstimator):
     ) -> MoveTagger:
         """`kind` of each sentence's message, the numbers of its move and group; `rows` picks the sentences learned from
         (a sentence may be named twice, with two moves and two weights)."""
+        from scipy import sparse
+        from sklearn.linear_model import LogisticRegression
+
         each = np.arange(given.batch.sentences)
         chosen = np.isin(each, rows) if rows is not None else None
         self.ngrams_ = Ngrams(self.views, self.min_groups, 4).fit(given.batch, each, groups, chosen)
@@ -376,7 +395,7 @@ def _ordered(telling: Floats, courtesy: NDArray[np.float64], begins: Ints) -> Fl
     return found
 
 
-class ReplyReader(ClassifierMixin, BaseEstimator):
+class ReplyReader(Estimator):
     """What the words of a reply say by themselves: character n-grams, added up by sentence.
 
     A text's log-odds are the sum of its sentences' scores over the square root of its number of words, so that a sentence can
@@ -391,6 +410,9 @@ class ReplyReader(ClassifierMixin, BaseEstimator):
         self, batch: Batch, words: Floats, pushing: NDArray[np.bool_], weight: Floats, groups: Ints, texts: Ints
     ) -> ReplyReader:
         """`texts` picks the replies learned from; `words` is the number of words of each sentence."""
+        from scipy import sparse
+        from sklearn.linear_model import LogisticRegression
+
         text = batch.sentence_text
         chosen = np.isin(np.arange(batch.texts), texts)
         self.ngrams_ = Ngrams("reply", self.min_groups, 4).fit(batch, text, groups, chosen)
@@ -428,7 +450,7 @@ def read_whole(read: Floats, words: Floats, text: Ints, texts: int) -> Floats:
     return np.stack(found, axis=1).astype(np.float32)
 
 
-class LabelHead(ClassifierMixin, BaseEstimator):
+class LabelHead(Estimator):
     """The probability of pushing, from the order and weight of the moves under one reading of the message."""
 
     def __init__(self, C: float = 0.3) -> None:
@@ -444,6 +466,8 @@ class LabelHead(ClassifierMixin, BaseEstimator):
 
     def fit(self, summary: Floats, read: Floats, kind: Ints, pushing: NDArray[np.bool_], weight: Floats) -> LabelHead:
         """Summaries under the true kind of each message."""
+        from sklearn.linear_model import LogisticRegression
+
         model = LogisticRegression(C=self.C, max_iter=1000).fit(
             self.matrix(summary, read, kind), pushing, sample_weight=weight
         )
@@ -501,7 +525,7 @@ def _moved(probability: Floats, of: float, to: float) -> Floats:
     return found
 
 
-class Engine(BaseEstimator):
+class Engine(Estimator):
     """The three steps together, with calibration.
 
     Two engines, told apart by what they were fitted on: *fast* (cues and n-grams alone) and *deep* (what the encoder says stands
@@ -518,7 +542,7 @@ class Engine(BaseEstimator):
         self.seed = seed
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k not in ("encoder", "companion")}
+        return {k: v for k, v in self.__dict__.items() if k not in ("encoder", "companion")}
 
     def assemble(
         self,
