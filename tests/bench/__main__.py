@@ -27,8 +27,8 @@ ENGINE_FILES = ("bench_engine.py", "bench_beside.py", "bench_process.py")
 CONVOKIT = "ConvoKit's politeness strategies, which need sentences parsed by a spaCy pipeline that has to be downloaded"
 
 
-def measured(python: str, files: tuple[str, ...], turns: int) -> list[dict[str, Any]]:
-    """pytest-benchmark's measurements of these files, by that interpreter."""
+def measured(python: str, files: tuple[str, ...], turns: int) -> dict[str, Any]:
+    """What pytest-benchmark writes about these files (`benchmarks`, `machine_info`), measured by that interpreter."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "found.json"
         # one thread, and no torch that somebody's settings would bring in
@@ -38,7 +38,7 @@ def measured(python: str, files: tuple[str, ...], turns: int) -> list[dict[str, 
         done = subprocess.run(call, env=env, stdout=sys.stderr, check=False)
         if done.returncode:
             raise SystemExit(f"the benchmarks failed (pytest ended with {done.returncode})")
-        return json.loads(out.read_text(encoding="utf-8"))["benchmarks"]  # type: ignore[no-any-return]
+        return json.loads(out.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
 
 
 def service() -> dict[str, Any]:
@@ -69,15 +69,17 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     from replycheck.settings import shipped
 
     load_before, turns = os.getloadavg()[0], 1 if given.short else given.turns
-    rows = record.rows(measured(sys.executable, ENGINE_FILES, turns))
+    first = measured(sys.executable, ENGINE_FILES, turns)
+    rows = record.rows(first["benchmarks"])
     left_out = [CONVOKIT]
     if given.encoder:
         known = {r["row"] for r in rows}
-        rows += [r for r in record.rows(measured(given.encoder, ("bench_encoder.py",), turns)) if r["row"] not in known]
+        second = measured(given.encoder, ("bench_encoder.py",), turns)
+        rows += [r for r in record.rows(second["benchmarks"]) if r["row"] not in known]
     else:
         left_out.append("MiniLM with logistic regression, which needs the extra `encoder` (`make bench WITH=encoder`)")
     found = {
-        "machine": record.machine(),
+        "machine": record.machine(first["machine_info"]),
         "versions": record.versions(),
         "model_version": inspect_bundle(shipped("models") / "default")[0].model_version,
         "load_before": round(load_before, 2),
