@@ -27,12 +27,13 @@ ENGINE_FILES = ("bench_engine.py", "bench_beside.py", "bench_process.py")
 CONVOKIT = "ConvoKit's politeness strategies, which need sentences parsed by a spaCy pipeline that has to be downloaded"
 
 
-def measured(python: str, files: tuple[str, ...], turns: int) -> dict[str, Any]:
+def measured(python: str, files: tuple[str, ...], turns: int, short: bool) -> dict[str, Any]:
     """What pytest-benchmark writes about these files (`benchmarks`, `machine_info`), measured by that interpreter."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "found.json"
         # one thread, and no torch that somebody's settings would bring in
         env = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "BENCH_TURNS": str(turns)}
+        env |= {"BENCH_SHORT": "1"} if short else {}
         call = [python, "-m", "pytest", *(str(HERE / f) for f in files), "-o", "python_files=bench_*.py", "-p", "no:cacheprovider"]  # fmt: skip
         call += ["--benchmark-json", str(out), "--benchmark-quiet", "-W", "default"]
         done = subprocess.run(call, env=env, stdout=sys.stderr, check=False)
@@ -69,12 +70,12 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     from replycheck.settings import shipped
 
     load_before, turns = os.getloadavg()[0], 1 if given.short else given.turns
-    first = measured(sys.executable, ENGINE_FILES, turns)
+    first = measured(sys.executable, ENGINE_FILES, turns, given.short)
     rows = record.rows(first["benchmarks"])
     left_out = [CONVOKIT]
     if given.encoder:
         known = {r["row"] for r in rows}
-        second = measured(given.encoder, ("bench_encoder.py",), turns)
+        second = measured(given.encoder, ("bench_encoder.py",), turns, given.short)
         rows += [r for r in record.rows(second["benchmarks"]) if r["row"] not in known]
     else:
         left_out.append("MiniLM with logistic regression, which needs the extra `encoder` (`make bench WITH=encoder`)")

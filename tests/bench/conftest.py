@@ -13,8 +13,8 @@ from replycheck.checker import Checker, load
 from replycheck.settings import shipped
 
 TURNS = int(os.environ.get("BENCH_TURNS", "3"))
-SHORT = TURNS == 1
-"""Whether only the way is tried: fewer texts, one turn."""
+SHORT = "BENCH_SHORT" in os.environ
+"""Whether only the way is tried: fewer texts, each timed once."""
 
 
 class Measure(Protocol):
