@@ -31,7 +31,7 @@ def measured(python: str, files: tuple[str, ...], turns: int, short: bool) -> di
     """What pytest-benchmark writes about these files (`benchmarks`, `machine_info`), measured by that interpreter."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "found.json"
-        # one thread, and no torch that somebody's settings would bring in
+        # one thread, whatever the machine has
         env = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "BENCH_TURNS": str(turns)}
         env |= {"BENCH_SHORT": "1"} if short else {}
         call = [python, "-m", "pytest", *(str(HERE / f) for f in files), "-o", "python_files=bench_*.py", "-p", "no:cacheprovider"]  # fmt: skip
