@@ -64,11 +64,18 @@ _ABBREVIATION = re.compile(
     r"|e\.g|i\.e|a\.m|p\.m|cf|al|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)|^[ \t]*\d{1,2}|\n[ \t]*\d{1,2})\.$",
     re.I,
 )
+_SHORT = frozenset(
+    """mr mrs ms mx dr prof st rd ave sr jr vs etc approx ext tel ref no nos vol pp fig dept est min max incl cf al
+    jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thur thurs fri sat sun""".split()
+)
+"""The words of `_ABBREVIATION`: a plain word that is none of them, and no single letter, is no abbreviation."""
 _NEVER_ENDS = frozenset(["mr", "mrs", "ms", "mx", "dr", "prof", "vs", "approx", "ext", "ref", "e.g", "i.e", "cf"])
 _STOP = re.compile(
     "[.!?\u2026\u3002\uff01\uff1f\u061f\u06d4]+[\"'\u201d\u2019)\\]*_]*(?=\\s|$)(?:[ \\t]*(?:[:;][-']?[)(DPp]|<3|[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]+)(?=\\s|$))*"
     "|[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]+(?=\\s+[A-Z^])"
 )
+_PLAIN_STOP = re.compile("[.!?]+[\"')\\]*_]*(?=\\s|$)(?:[ \\t]*(?:[:;][-']?[)(DPp]|<3)(?=\\s|$))*")
+"""`_STOP` for a text that has no other characters than ASCII's, where it finds the same in a fraction of the time."""
 _LINE_END = re.compile(r"[ \t]*\n\s*")
 _BULLET = re.compile(r"(?:[-*\u2022\u2013\u2014\u00b7]|\d{1,2}[.)]|\([a-z0-9]\)|[a-z]\))[ \t]+")
 _CLOSING = re.compile(
@@ -84,7 +91,7 @@ _WRAPPED = 56
 def _sentence_starts(text: str) -> set[int]:
     """Offsets after which a new sentence starts."""
     found = set()
-    for stop in _STOP.finditer(text):
+    for stop in (_PLAIN_STOP if text.isascii() else _STOP).finditer(text):
         end = stop.end()
         following = _next_character(text, end)
         if following and not _goes_on(text, stop, following):
@@ -108,7 +115,11 @@ def _goes_on(text: str, stop: re.Match[str], following: str) -> bool:
         return following.islower()
     if mark[0] != ".":
         return False
-    short = _ABBREVIATION.search(text[max(0, stop.start() - 8) : stop.start() + 1])
+    near = text[max(0, stop.start() - 8) : stop.start() + 1]
+    last = near[:-1].rsplit(None, 1)[-1:]
+    if last and len(last[0]) > 1 and last[0].isascii() and last[0].isalpha() and last[0].lower() not in _SHORT:
+        return False
+    short = _ABBREVIATION.search(near)
     if not short:
         return False
     word = short.group().strip(" \t\n.").lower()
