@@ -113,15 +113,15 @@ class Ngrams(Estimator):
         rows, columns = [], []
         for (view, _), table in zip(self.VIEWS[self.views], self._columns(), strict=True):
             row, found = features.buckets(batch, view, owner)
-            column = table[found]
-            keep = column >= 0
-            rows.append(row[keep])
-            columns.append(column[keep])
+            column = table.take(found)
+            kept = np.flatnonzero(column >= 0)
+            rows.append(row.take(kept))
+            columns.append(column.take(kept))
         if len(rows) == 1 and view is features.CHARACTERS:
             return rows[0], columns[0]  # in order already
         row = np.concatenate(rows)
         order = np.argsort(row, kind="stable")
-        return row[order], np.concatenate(columns)[order]
+        return row.take(order), np.concatenate(columns).take(order)
 
     def known(self, batch: Batch) -> NDArray[np.bool_]:
         """(visible tokens,) whether each token is a kept n-gram of the first view."""
@@ -146,11 +146,11 @@ class Ngrams(Estimator):
         its making is most of the cost for a single reply."""
         row, column = self.find(batch, owner)
         if coef.ndim == 1:
-            return np.bincount(row, weights=coef[column], minlength=count).astype(np.float32)
+            return np.bincount(row, weights=coef.take(column), minlength=count).astype(np.float32)
         total = np.zeros((count, coef.shape[1]), dtype=np.float32)
         if len(row):
             begins = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]]))
-            total[row[begins]] = np.add.reduceat(coef[column], begins, axis=0)
+            total[row[begins]] = np.add.reduceat(coef.take(column, axis=0), begins, axis=0)
         return total
 
 

@@ -117,7 +117,7 @@ class _Growing:
         self.size = end
 
     def __getitem__(self, rows: Ints) -> NDArray[Any]:
-        return self._room[rows]
+        return self._room.take(rows, axis=0)
 
 
 class Tokens:
@@ -138,7 +138,8 @@ class Tokens:
 
     def _forget(self) -> None:
         self._run: dict[str, int] = {}
-        self._tokens_of_run = _Growing(np.int64, (2,))  # the first token's number, and how many there are
+        # the first token's number, how many there are, and how many characters
+        self._tokens_of_run = _Growing(np.int64, (3,))
         self._token = _Growing(np.int64, (5,))
         self._grams_of_token = _Growing(np.int64, (2,))
         self._gram = _Growing(np.uint32)
@@ -153,7 +154,7 @@ class Tokens:
             for at in range(0, len(run), self.LONGEST)
             for token in self._make_doc(run[at : at + self.LONGEST])
         ]
-        self._tokens_of_run.extend([(self._token.size, len(found))])
+        self._tokens_of_run.extend([(self._token.size, len(found), len(run))])
         for at, word in found:
             lower = word.lower()
             grams = character_ngrams(lower[: self.LONGEST_WORD])
@@ -189,9 +190,7 @@ class Tokens:
         runs = list(map(get, pieces))
         for i in [i for i, n in enumerate(runs) if n is None]:
             runs[i] = n if (n := get(pieces[i])) is not None else self._learn(pieces[i])
-        size_of_run = np.array(list(map(len, pieces)), dtype=np.int64) + 1
         size_of_text = np.array(list(map(len, masked)), dtype=np.int64) + 1
-        offsets = np.cumsum(size_of_run) - size_of_run
         shifts = np.cumsum(size_of_text) - size_of_text
         sentence_text = np.repeat(np.arange(len(texts)), counts)
         edges = np.array(spans, dtype=np.int64).reshape(-1, 2)
@@ -201,10 +200,10 @@ class Tokens:
             no_cues = np.zeros((0, len(CUES)), dtype=np.float32)
             code = none.astype(np.uint8)
             return Batch(len(texts), none, none, none, none, hashes, hashes, hashes, code, hashes, none, no_cues)
-        first_token, width = self._tokens_of_run[np.array(runs, dtype=np.int64)].T
+        first_token, width, length = self._tokens_of_run[np.fromiter(runs, dtype=np.int64, count=len(runs))].T
         row = _expanded(first_token, width)
         table = self._token[row]
-        offset = np.repeat(offsets, width) + table[:, 0]
+        offset = np.repeat(np.cumsum(length + 1) - (length + 1), width) + table[:, 0]
         first_gram, grams = self._grams_of_token[row].T
         first = edges[:, 0] + shifts[sentence_text]
         sentence = np.maximum(np.searchsorted(first, offset, side="right") - 1, 0)

@@ -83,6 +83,10 @@ _CLOSING = re.compile(
     r"|respectfully|all the best|best|take care|in haste|warmly|cordially|see you\b.{0,20})[\s,.!\u2013\u2014-]*$",
     re.I,
 )
+_OF_CLOSING = (
+    *("regards", "wishes", "thank", "cheers", "sincerely", "faithfully", "yours", "respectfully", "best"),
+    *("take care", "in haste", "warmly", "cordially", "see you"),
+)
 _AFTER_STOP = re.compile(r"[.!?][ \t]+")
 _WRAPPED = 56
 """Shortest line, in characters, that may be taken for hard-wrapped when the next goes on in lower case."""
@@ -141,11 +145,17 @@ def _breaks(text: str, end: int, start: int, wrapped: bool) -> bool:
         return True
     signing = len(rest) < 90 and rest.count("\n") < 4 and rest.rstrip()[-1:] not in ".!?"
     last = _AFTER_STOP.split(line)[-1]
-    if signing and (_CLOSING.search(last) or (last[-1:] == "," and len(last) < 60) or _is_name(last)):
+    if signing and ((last[-1:] == "," and len(last) < 60) or _is_name(last) or _closes(last)):
         return False  # a signature block is one sentence
     if text.count("\n", end, start) > 1 or len(line) < _WRAPPED or line[-1:] in ".!?:":
         return True
     return rest[:1].isupper() and not wrapped
+
+
+def _closes(line: str) -> bool:
+    """Whether the line ends with a closing; the pattern is slow, and tried only where a word of it stands."""
+    lower = line.lower()
+    return any(word in lower for word in _OF_CLOSING) and _CLOSING.search(line) is not None
 
 
 def _is_name(line: str) -> bool:
