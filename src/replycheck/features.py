@@ -177,8 +177,8 @@ class Tokens:
         """The batch of these texts (original texts: masking happens here)."""
         if self._tokens_of_run.size > self.MOST:
             self._forget()
-        masked = [mask(text) for text in texts]
-        found = [sentence_spans(text) for text in masked]
+        masked = [mask(text) if text else "" for text in texts]
+        found = [sentence_spans(text) if text else [] for text in masked]
         counts = [len(some) for some in found]
         spans = [span for some in found for span in some]
         # all texts as one, so that no step is a loop over runs; between two blanks stands an empty run, which has no tokens
@@ -188,7 +188,7 @@ class Tokens:
         pieces = joined.split(" ")
         get = self._run.get
         runs = list(map(get, pieces))
-        for i in [i for i, n in enumerate(runs) if n is None]:
+        for i in [i for i, n in enumerate(runs) if n is None] if None in runs else ():
             runs[i] = n if (n := get(pieces[i])) is not None else self._learn(pieces[i])
         size_of_text = np.array(list(map(len, masked)), dtype=np.int64) + 1
         shifts = np.cumsum(size_of_text) - size_of_text
@@ -206,13 +206,16 @@ class Tokens:
         offset = np.repeat(np.cumsum(length + 1) - (length + 1), width) + table[:, 0]
         first_gram, grams = self._grams_of_token[row].T
         first = edges[:, 0] + shifts[sentence_text]
-        sentence = np.maximum(np.searchsorted(first, offset, side="right") - 1, 0)
+        # where each sentence's tokens begin; those before the first one's are its own
+        begins = np.searchsorted(offset, first)
+        begins[0] = 0
+        each = np.arange(len(spans))
+        sentence = np.repeat(each, np.diff(begins, append=len(offset)))
         # room for one edge mark before each sentence
         place = np.arange(len(sentence)) + sentence + 1
         size = len(sentence) + len(spans)
         owner = np.empty(size, dtype=np.int64)
-        mark = np.searchsorted(sentence, np.arange(len(spans))) + np.arange(len(spans))
-        owner[place], owner[mark] = sentence, np.arange(len(spans))
+        owner[place], owner[begins + each] = sentence, each
         word, form, stem = np.zeros((3, size), dtype=np.uint32)
         code = np.full(size, EDGE, dtype=np.uint8)
         word[place], form[place], stem[place], code[place] = table[:, 1:].T

@@ -109,6 +109,9 @@ def _sentence_starts(text: str) -> set[int]:
 
 
 def _next_character(text: str, start: int) -> str:
+    following = text[start : start + 2]
+    if following[:1] == " " and not following[1:].isspace():
+        return following[1:]  # the usual case
     return text[start : start + 200].lstrip()[:1]
 
 

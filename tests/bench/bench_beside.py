@@ -55,16 +55,12 @@ def test_tfidf(measure: Measure) -> None:
     )
 
 
-def test_textcat(measure: Measure) -> None:
-    read, (nlp, f1) = texts.strings(many(MANY, messages=False)), subjects.textcat()
-    measure(
-        "spaCy textcat, bag of words",
-        lambda: list(nlp.pipe(read)),
-        replies=MANY,
-        over=FLOOR,
-        group="beside",
-        macro_f1=f1,
-    )
+@pytest.mark.parametrize(
+    ("row", "ngram_size"), [("spaCy textcat, bag of words", 1), ("spaCy textcat, bag of words and pairs", 2)]
+)
+def test_textcat(measure: Measure, row: str, ngram_size: int) -> None:
+    read, (nlp, f1) = texts.strings(many(MANY, messages=False)), subjects.textcat(ngram_size)
+    measure(row, lambda: list(nlp.pipe(read)), replies=MANY, over=FLOOR, group="beside", macro_f1=f1)
 
 
 def test_vader(measure: Measure) -> None:
