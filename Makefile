@@ -68,7 +68,7 @@ $(BENCH_ENCODER)/.ready: pyproject.toml constraints.txt
 
 MEASURE = PYTHONPATH=tests OMP_NUM_THREADS=1 $(BENCH)/bin/python -m bench $(if $(findstring encoder,$(WITH)),--encoder $(BENCH_ENCODER)/bin/python) \
 	$(if $(findstring service,$(WITH)),--service) $(if $(findstring audits,$(WITH)),--audits $(or $(CHATS),1000 10000 100000))
-bench: $(BENCH)/.ready $(if $(findstring encoder,$(WITH)),$(BENCH_ENCODER)/.ready) ## measure time and memory beside others, keep docs/bench.md (WITH="encoder service audits" takes an hour)
+bench: $(BENCH)/.ready $(if $(findstring encoder,$(WITH)),$(BENCH_ENCODER)/.ready) ## measure time and memory beside others, keep docs/bench.md (a quarter of an hour; WITH="encoder service audits": an hour)
 	$(MEASURE)
 
 bench-compare: $(BENCH)/.ready $(if $(findstring encoder,$(WITH)),$(BENCH_ENCODER)/.ready) ## measure again: does a ratio slip by 15 % against docs/bench.json?

@@ -62,6 +62,12 @@ def audits(sizes: list[int], *options: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said.splitlines()]
 
 
+def alone(most: int) -> list[dict[str, Any]]:
+    """Audits by one process, so that reading, judging and writing can be told apart: two sizes of each engine, fewer chats for the slow one."""
+    sizes = {"fast": min(most, 10_000), "deep": min(most, 500)}
+    return [a for engine, n in sizes.items() for a in audits([n // 10, n], "--jobs", "1", "--engine", engine)]
+
+
 def measure(given: argparse.Namespace) -> dict[str, Any]:
     """The whole record."""
     if importlib.util.find_spec("torch"):
@@ -85,6 +91,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         "model_version": inspect_bundle(shipped("models") / "default")[0].model_version,
         "load_before": round(load_before, 2),
         "turns": turns,
+        "short": given.short,
         "left_out": left_out,
         "rows": record.with_memory(rows),
     }
@@ -92,12 +99,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         found["service"] = service()
     if given.audits:
         found["audits"] = audits(given.audits)
-        # by one process, so that reading, judging and writing can be told apart; the deep engine takes fifty times as long
-        most = max(given.audits)
-        found["alone"] = [
-            *audits([min(most, 10_000)], "--jobs", "1"),
-            *audits([min(most, 300)], "--jobs", "1", "--engine", "deep"),
-        ]
+        found["alone"] = alone(max(given.audits))
     return found
 
 
@@ -110,29 +112,37 @@ def main() -> int:
     options.add_argument("--service", action="store_true", help="the service too (minutes)")
     options.add_argument("--audits", type=int, nargs="+", metavar="CHATS", help="audits of so many chats too (minutes)")
     options.add_argument("--compare", action="store_true", help="report what slipped against the record; keeps nothing")
-    options.add_argument("--docs", type=Path, default=DOCS, help="folder of bench.json and bench.md")
+    options.add_argument(
+        "--docs", type=Path, help="folder of bench.json and bench.md; with --short, kept only if given"
+    )
     given = options.parse_args()
     found = measure(given)
     if given.compare:
-        lines, missing = record.slipped(json.loads((given.docs / "bench.json").read_text(encoding="utf-8")), found)
+        lines, missing = record.slipped(
+            json.loads(((given.docs or DOCS) / "bench.json").read_text(encoding="utf-8")), found
+        )
         for line in lines:
             print(line)
         if missing:
             print(f"not measured this time: {', '.join(missing)}", file=sys.stderr)
         print(f"{len(lines)} of {len(record.ratios(found))} ratios are worse by 15 % or more", file=sys.stderr)
         return 1 if lines else 0
-    if given.short:
+    if given.short and not given.docs:
         print(page.render(found))
         return 0
-    given.docs.mkdir(parents=True, exist_ok=True)
-    (given.docs / "pictures").mkdir(exist_ok=True)
-    (given.docs / "bench.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (given.docs / "bench.md").write_text(page.render(found), encoding="utf-8")
-    page.plots(found, given.docs / "pictures")
-    if "alone" in found:
-        (given.docs / "sizing.md").write_text(sizing.render(found), encoding="utf-8")
-    print(f"written to {given.docs / 'bench.md'}")
+    keep(found, given.docs or DOCS)
     return 0
+
+
+def keep(found: dict[str, Any], docs: Path) -> None:
+    """Write the record, its pages and its plots."""
+    (docs / "pictures").mkdir(parents=True, exist_ok=True)
+    (docs / "bench.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (docs / "bench.md").write_text(page.render(found), encoding="utf-8")
+    page.plots(found, docs / "pictures")
+    if "alone" in found:
+        (docs / "sizing.md").write_text(sizing.render(found), encoding="utf-8")
+    print(f"written to {docs / 'bench.md'}")
 
 
 if __name__ == "__main__":

@@ -55,12 +55,20 @@ def render(record: Mapping[str, Any]) -> str:
         "",
         "Made by `make bench`; `make bench-compare` measures again and reports every ratio that has got worse by 15 % or more. A time depends on the "
         "machine, so what counts are ratios within one run: every row is measured in "
-        f"{record['turns']} turns beside its floor, and its ratio is the median of the turns' (in brackets the lowest and the highest). The numbers "
+        f"{record['turns']} turn(s) beside its floor, and its ratio is the median of the turns' (in brackets the lowest and the highest). The numbers "
         "are in [bench.json](bench.json).",
         "",
         f"Measured on {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']:g} GiB, {machine['system']}, Python {machine['python']}, "
         f"one thread; {', '.join(f'{k} {v}' for k, v in record['versions'].items())}; model {record['model_version']}. "
         f"The load of the machine before the run was {record['load_before']:.2f}.",
+        *(
+            [
+                "",
+                "**Measured in the short form (`--short`): each row once, of few texts, so these figures are rough.** `make bench` measures them properly.",
+            ]
+            if record.get("short")
+            else []
+        ),
         "",
         "## What was aimed at",
         *_aimed(by_name),

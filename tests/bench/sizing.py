@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.page import _line, _table
@@ -13,17 +14,23 @@ PROCESSES = (2, 4, 8, 16, 32, 64)
 Audit = Mapping[str, Any]
 
 
-def seconds_a_chat(audit: Audit) -> tuple[float, float, float]:
-    """(reading, judging, writing) of an audit by one process, which does one after the other."""
-    chats = audit["chats"]
-    reading = audit["reading_seconds"] / chats
-    return reading, audit["judging_seconds"] / chats - reading, (audit["seconds"] - audit["judging_seconds"]) / chats
+def seconds_a_chat(small: Audit, large: Audit) -> tuple[float, float, float]:
+    """(reading, judging, writing) of an audit by one process, which does one after the other: what more chats cost more, so that what
+    is done once an audit does not count."""
+
+    def each(what: Callable[[Audit], float]) -> float:
+        return max(0.0, what(large) - what(small)) / (large["chats"] - small["chats"])
+
+    reading = each(lambda a: float(a["reading_seconds"]))
+    judging = each(lambda a: float(a["judging_seconds"])) - reading
+    return reading, max(0.0, judging), each(lambda a: float(a["seconds"] - a["judging_seconds"]))
 
 
-def expected(audit: Audit, chats: float, processes: int) -> float:
+def expected(small: Audit, large: Audit, chats: float, processes: int) -> float:
     """Seconds of an audit of so many chats by so many judging processes: one process reads while the others judge, then one writes."""
-    reading, judging, writing = seconds_a_chat(audit)
-    return chats * (max(reading, judging / processes) + writing)
+    reading, judging, writing = seconds_a_chat(small, large)
+    once = max(0.0, large["seconds"] - large["chats"] * (reading + judging + writing))
+    return once + chats * (max(reading, judging / processes) + writing)
 
 
 def hours(seconds: float) -> str:
@@ -33,14 +40,17 @@ def hours(seconds: float) -> str:
 
 def render(record: Mapping[str, Any]) -> str:
     """The page, in Markdown; the record has `audits` and `alone`."""
-    by_engine: dict[str, Audit] = {a["engine"]: a for a in record["alone"]}
-    fast, deep = by_engine["fast"], by_engine["deep"]
+    by_engine = {
+        name: sorted((a for a in record["alone"] if a["engine"] == name), key=lambda a: float(a["chats"]))
+        for name in ("fast", "deep")
+    }
+    fast, each = by_engine["fast"][-1], {name: seconds_a_chat(*some) for name, some in by_engine.items()}
     largest: Audit = max(record["audits"], key=lambda a: float(a["chats"]))
     process = {r["row"]: r for r in record["rows"]}
     machine = record["machine"]
     worker = {name: process[f"process: the {name} engine"]["peak_mib"] for name in by_engine}
-    least = seconds_a_chat(fast)[0] + seconds_a_chat(fast)[2]
-    enough = {name: max(1, round(seconds_a_chat(a)[1] / seconds_a_chat(a)[0])) for name, a in by_engine.items()}
+    least = each["fast"][0] + each["fast"][2]
+    enough = {name: max(1, math.ceil(judging / reading)) for name, (reading, judging, _) in each.items()}
     lines = [
         "# What a consortium needs",
         "",
@@ -73,11 +83,11 @@ def render(record: Mapping[str, Any]) -> str:
         "- Cores like the one measured, each with a judging process of its own; a core that another tenant shares counts for less.",
         "- One process reads while the others judge, then one writes: that is how an audit works, on one machine and on a cluster. So the time is the number "
         "of chats × (the larger of reading, and judging ÷ processes, + writing).",
-        "- Exports and the audit's folder on a disk that keeps up with "
-        f"{fast['read_mib'] / fast['reading_seconds']:.0f} MiB a second; nothing but replies judged goes over the network of a cluster.",
+        "- Chats cost alike however many there are: the cost of one is the difference between the smaller and the larger audit by one process, divided by the difference in chats.",
         "",
         f"Checked against what was measured with {largest['jobs']} processes: {largest['chats']:,} chats should take "
-        f"{expected(fast, largest['chats'], largest['jobs']):.0f} s with the fast engine, and took {largest['seconds']:.0f} s.",
+        f"{expected(*by_engine['fast'], largest['chats'], largest['jobs']):.0f} s with the fast engine, and took {largest['seconds']:.0f} s. "
+        f"At the pace of that audit {CHATS:,} chats take {hours(largest['seconds'] / largest['chats'] * CHATS)} hours.",
         "",
         f"## {CHATS:,} chats",
         *_table(
@@ -85,8 +95,8 @@ def render(record: Mapping[str, Any]) -> str:
             [
                 _line(
                     n,
-                    hours(expected(fast, CHATS, n)),
-                    hours(expected(deep, CHATS, n)),
+                    hours(expected(*by_engine["fast"], CHATS, n)),
+                    hours(expected(*by_engine["deep"], CHATS, n)),
                     f"{_memory(largest, worker['fast'], n):.1f}",
                     f"{_memory(largest, worker['deep'], n):.1f}",
                 )
@@ -102,8 +112,8 @@ def render(record: Mapping[str, Any]) -> str:
         f"- **Disk**: the exports ({CHATS * fast['read_mib'] / fast['chats'] / 1024:.0f} GiB) and what an audit writes "
         f"({CHATS * fast['written_mib'] / fast['chats'] / 1024:.0f} GiB).",
         "- **On a cluster** (`--scheduler tcp://…`) the same holds: its workers judge, the process that asked reads and writes.",
-        "- **An interruption costs minutes**: the same command goes on where it stopped, after reading again what it had read "
-        f"({hours(CHATS * seconds_a_chat(fast)[0])} hours of reading at most).",
+        "- **After an interruption** the same command reads everything again "
+        f"({hours(CHATS * each['fast'][0])} hours at most) and judges what is left.",
     ]
     return "\n".join(lines) + "\n"
 
