@@ -90,8 +90,8 @@ class Checker:
         carried = _carried(self.engine, batch, judged, np.array(probability)) if reasons else [()] * len(items)
         best = judged.moves.argmax(axis=1)
         bounds = np.searchsorted(batch.sentence_text, np.arange(len(items) + 1)).tolist()
-        start, end = batch.start.tolist(), batch.end.tolist()
-        top, sure = best.tolist(), judged.moves[np.arange(len(best)), best].tolist()
+        moves, sure = [MOVES[m] for m in best.tolist()], judged.moves[np.arange(len(best)), best].tolist()
+        sentences = list(map(Sentence, batch.start.tolist(), batch.end.tolist(), moves, sure))
         kinds, known, spread = judged.kind.argmax(axis=1).tolist(), judged.known.tolist(), judged.kind.tolist()
         return [
             Verdict(
@@ -102,9 +102,7 @@ class Checker:
                 unsure_detail=details[i],
                 message_kind=KINDS[kinds[i]] if known[i] else None,
                 message_kind_probability=float(judged.kind[i, kinds[i]]) if known[i] else None,
-                sentences=tuple(
-                    Sentence(start[s], end[s], MOVES[top[s]], sure[s]) for s in range(bounds[i], bounds[i + 1])
-                ),
+                sentences=tuple(sentences[bounds[i] : bounds[i + 1]]),
                 reasons=carried[i],
                 model_version=self.model_version,
                 kinds=tuple(spread[i]) if known[i] else None,

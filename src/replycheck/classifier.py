@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from inspect import signature
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.linear_model import LogisticRegression
 
 from replycheck import features, lexicon
 from replycheck.codebook import MessageKind, Move, Side
 from replycheck.encoder import CorpusEncoder, Encoded, Encoder, Spans
 from replycheck.features import Batch, Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy import sparse
+    from sklearn.linear_model import LogisticRegression
 
 KINDS: tuple[MessageKind, ...] = tuple(MessageKind)
 MOVES: tuple[Move, ...] = tuple(Move)
@@ -42,7 +44,16 @@ _WORDY = 0.6
 """Share of words among the tokens of the least wordy prose."""
 
 
-class Ngrams(BaseEstimator):
+class Estimator:
+    """scikit-learn's contract for the parameters of an estimator. scikit-learn itself is imported where something is fitted: its import
+    takes longer than judging a reply from cold."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """What the constructor was given, by name."""
+        return {name: getattr(self, name) for name in signature(type(self)).parameters}
+
+
+class Ngrams(Estimator):
     """N-grams of several views as columns: the buckets seen in at least `min_groups` groups (writers' batches).
 
     `views` names pairs of a view and the weight of its indicator in `VIEWS`.
@@ -86,7 +97,7 @@ class Ngrams(BaseEstimator):
         return sum(map(len, self.kept_))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k != "_tables"}
+        return {k: v for k, v in self.__dict__.items() if k != "_tables"}
 
     def _columns(self) -> list[NDArray[np.int32]]:
         """Column of each bucket of each view, -1 where it is not kept; made once, never saved."""
@@ -105,15 +116,15 @@ class Ngrams(BaseEstimator):
         rows, columns = [], []
         for (view, _), table in zip(self.VIEWS[self.views], self._columns(), strict=True):
             row, found = features.buckets(batch, view, owner)
-            column = table[found]
-            keep = column >= 0
-            rows.append(row[keep])
-            columns.append(column[keep])
+            column = table.take(found)
+            kept = np.flatnonzero(column >= 0)
+            rows.append(row.take(kept))
+            columns.append(column.take(kept))
         if len(rows) == 1 and view is features.CHARACTERS:
             return rows[0], columns[0]  # in order already
         row = np.concatenate(rows)
         order = np.argsort(row, kind="stable")
-        return row[order], np.concatenate(columns)[order]
+        return row.take(order), np.concatenate(columns).take(order)
 
     def known(self, batch: Batch) -> tuple[Ints, NDArray[np.bool_]]:
         """(sentence, whether it is kept) of every n-gram of the first view."""
@@ -127,6 +138,8 @@ class Ngrams(BaseEstimator):
 
     def matrix(self, batch: Batch, owner: Ints, count: int) -> sparse.csr_matrix:
         """(count, width): the weight of each n-gram, as often as it stands there."""
+        from scipy import sparse
+
         row, column = self.find(batch, owner)
         pointer = np.searchsorted(row, np.arange(count + 1))
         return sparse.csr_matrix((self.weights()[column], column, pointer), shape=(count, self.width))
@@ -136,11 +149,11 @@ class Ngrams(BaseEstimator):
         its making is most of the cost for a single reply."""
         row, column = self.find(batch, owner)
         if coef.ndim == 1:
-            return np.bincount(row, weights=coef[column], minlength=count).astype(np.float32)
+            return np.bincount(row, weights=coef.take(column), minlength=count).astype(np.float32)
         total = np.zeros((count, coef.shape[1]), dtype=np.float32)
         if len(row):
             begins = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]]))
-            total[row[begins]] = np.add.reduceat(coef[column], begins, axis=0)
+            total[row[begins]] = np.add.reduceat(coef.take(column, axis=0), begins, axis=0)
         return total
 
 
@@ -194,7 +207,7 @@ def inputs(reply: Batch, message: Batch, encoded: Encoded | None = None) -> Inpu
     return Inputs(reply, dense, words)
 
 
-class MessageKindClassifier(ClassifierMixin, BaseEstimator):
+class MessageKindClassifier(Estimator):
     """What a patron's message calls for, from its cues, length and n-grams."""
 
     def __init__(self, C: float = 0.3, min_groups: int = 2) -> None:
@@ -222,6 +235,9 @@ class MessageKindClassifier(ClassifierMixin, BaseEstimator):
         self, batch: Batch, y: Sequence[MessageKind], groups: Ints, encoded: Floats | None = None
     ) -> MessageKindClassifier:
         """`batch` of messages, their kinds, the number of each one's group, and what the encoder says of each kind."""
+        from scipy import sparse
+        from sklearn.linear_model import LogisticRegression
+
         self.ngrams_ = Ngrams("kind", self.min_groups, 3).fit(batch, batch.sentence_text, groups)
         self.classes_ = np.arange(len(KINDS))
         target = np.array([KINDS.index(k) for k in y])
@@ -268,7 +284,7 @@ def _all_classes(model: LogisticRegression, count: int) -> tuple[Floats, Floats]
     return coef, intercept
 
 
-class MoveTagger(ClassifierMixin, BaseEstimator):
+class MoveTagger(Estimator):
     """The move of each sentence, seen with its place, its neighbours' cues, and what the message calls for."""
 
     def __init__(self, C: float = 0.5, min_groups: int = 3, views: str = "moves") -> None:
@@ -295,6 +311,9 @@ class MoveTagger(ClassifierMixin, BaseEstimator):
     ) -> MoveTagger:
         """`kind` of each sentence's message, the numbers of its move and group; `rows` picks the sentences learned from
         (a sentence may be named twice, with two moves and two weights)."""
+        from scipy import sparse
+        from sklearn.linear_model import LogisticRegression
+
         each = np.arange(given.batch.sentences)
         chosen = np.isin(each, rows) if rows is not None else None
         self.ngrams_ = Ngrams(self.views, self.min_groups, 4).fit(given.batch, each, groups, chosen)
@@ -388,7 +407,7 @@ def _ordered(telling: Floats, courtesy: NDArray[np.float64], begins: Ints) -> Fl
     return found
 
 
-class ReplyReader(ClassifierMixin, BaseEstimator):
+class ReplyReader(Estimator):
     """What the words of a reply say by themselves: character n-grams, added up by sentence.
 
     A text's log-odds are the sum of its sentences' scores over the square root of its number of words, so that a sentence can
@@ -403,6 +422,9 @@ class ReplyReader(ClassifierMixin, BaseEstimator):
         self, batch: Batch, words: Floats, pushing: NDArray[np.bool_], weight: Floats, groups: Ints, texts: Ints
     ) -> ReplyReader:
         """`texts` picks the replies learned from; `words` is the number of words of each sentence."""
+        from scipy import sparse
+        from sklearn.linear_model import LogisticRegression
+
         text = batch.sentence_text
         chosen = np.isin(np.arange(batch.texts), texts)
         self.ngrams_ = Ngrams("reply", self.min_groups, 4).fit(batch, text, groups, chosen)
@@ -440,7 +462,7 @@ def read_whole(read: Floats, words: Floats, text: Ints, texts: int) -> Floats:
     return np.stack(found, axis=1).astype(np.float32)
 
 
-class LabelHead(ClassifierMixin, BaseEstimator):
+class LabelHead(Estimator):
     """The probability of pushing, from the order and weight of the moves under one reading of the message."""
 
     def __init__(self, C: float = 0.3) -> None:
@@ -456,6 +478,8 @@ class LabelHead(ClassifierMixin, BaseEstimator):
 
     def fit(self, summary: Floats, read: Floats, kind: Ints, pushing: NDArray[np.bool_], weight: Floats) -> LabelHead:
         """Summaries under the true kind of each message."""
+        from sklearn.linear_model import LogisticRegression
+
         model = LogisticRegression(C=self.C, max_iter=1000).fit(
             self.matrix(summary, read, kind), pushing, sample_weight=weight
         )
@@ -517,7 +541,7 @@ def _moved(probability: Floats, of: float, to: float) -> Floats:
     return found
 
 
-class Engine(BaseEstimator):
+class Engine(Estimator):
     """The three steps together, with calibration.
 
     Two engines, told apart by what they were fitted on: *fast* (cues and n-grams alone) and *deep* (what the encoder says stands
@@ -534,7 +558,7 @@ class Engine(BaseEstimator):
         self.seed = seed
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k not in ("encoder", "companion")}
+        return {k: v for k, v in self.__dict__.items() if k not in ("encoder", "companion")}
 
     def assemble(
         self,
