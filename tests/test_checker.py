@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,24 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replycheck.checker import Checker
+from replycheck.checker import Checker, load
 from replycheck.codebook import Label, MessageKind, Move, Side, UnsureReason
 from replycheck.corpus import Example, read_split
 from replycheck.errors import UsageError
 from replycheck.referral import must_be_made
-from replycheck.reply import Reply, Verdict
+from replycheck.reply import Reply
+from replycheck.settings import shipped
+from replycheck.text import mask, sentence_spans
 
 CAMERAS = "We have cameras to borrow at the tech desk!"
 NOTHING_TO_FILM_ON = "My students can't film their projects, they've nothing to film on."
 
 
-def same(a: Verdict, b: Verdict) -> bool:
-    """Same verdict but for the last bits that another batch's sums may turn."""
-    return (
-        (a.label, a.unsure_reason, a.message_kind) == (b.label, b.unsure_reason, b.message_kind)
-        and abs(a.probability - b.probability) < 1e-5
-        and [(s.start, s.end, s.move) for s in a.sentences] == [(s.start, s.end, s.move) for s in b.sentences]
-    )
+@pytest.fixture(scope="session")
+def fast() -> Checker:
+    return load(shipped("models") / "default", "fast")
 
 
 # --- the pairs of the codebook ---------------------------------------------------------------------------------
@@ -170,23 +169,90 @@ def test_odd_texts_get_a_verdict(checker: Checker, text: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=120), st.none() | st.text(max_size=60)), max_size=6))
-def test_one_is_a_batch_of_one(checker: Checker, pairs: list[tuple[str, str | None]]) -> None:
+def test_one_is_a_batch_of_one_bit_for_bit(
+    checker: Checker, fast: Checker, pairs: list[tuple[str, str | None]]
+) -> None:
     items = [Reply(*pair) for pair in pairs]
-    for item, verdict in zip(items, checker.check_many(items), strict=True):
-        assert same(checker.check(item), verdict)
+    for engine in (checker, fast):
+        assert [engine.check(item) for item in items] == engine.check_many(items)
 
 
-def test_the_batch_an_item_stands_in_does_not_matter(checker: Checker, training: list[Example]) -> None:
-    items = [Reply(e.reply, e.patron_message or None) for e in training[:120]]
-    for alone, among in zip((checker.check(i) for i in items), checker.check_many(items), strict=True):
-        assert same(alone, among)
+BLANKS = st.text(" \n\t", max_size=6)
+TEXT = st.one_of(
+    st.text(max_size=120),
+    st.lists(st.sampled_from(["Thanks for writing.", "We have a guide!", "What would help?", "\n", "- ", "😀", "<b>x</b>", "Dr. Ana", "> old\n", "e.g."]), max_size=9).map(
+        " ".join
+    ),
+)  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@given(TEXT)
+def test_offsets_cut_the_original_into_exactly_its_sentences(fast: Checker, text: str) -> None:
+    verdict = fast.check(text)
+    left, at = "", 0
+    for s in verdict.sentences:
+        assert at <= s.start < s.end <= len(text)
+        left += text[at : s.start]
+        at = s.end
+        assert verdict.cut(s) == text[s.start : s.end]
+    # what stands between sentences is blank, or was masked: no word is lost
+    assert not mask(left + text[at:]).strip() or not mask(text)[at:].strip()
+    assert [(s.start, s.end) for s in verdict.sentences] == sentence_spans(mask(text))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 400),
+    BLANKS,
+    st.sampled_from(["", "\n\n> you wrote\n> this", "\n\nOn 3 May A. Reader wrote:\nold words"]),
+)
+def test_neither_blanks_around_nor_quoted_mail_below_change_anything(
+    fast: Checker, training: list[Example], which: int, blanks: str, quoted: str
+) -> None:
+    e = training[which]
+    bare = fast.check(e.reply.strip(), e.patron_message)
+    if ">" in e.reply or "wrote:" in e.reply or "From:" in e.reply:
+        return
+    more = fast.check(e.reply.strip() + blanks + quoted, e.patron_message)
+    assert more.probability == bare.probability
+    assert more.sentences == bare.sentences
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 400), st.sampled_from(REFERRALS), st.booleans())
+def test_a_referral_that_must_be_made_is_not_flagged_in_any_company(
+    fast: Checker, training: list[Example], which: int, referral: str, first: bool
+) -> None:
+    e = training[which]
+    text = f"{referral}\n\n{e.reply}" if first else f"{e.reply.strip()}\n\n{referral}"
+    assert fast.check(text, e.patron_message).label is Label.LISTENING
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(["", "Hello,", "Hi Ana,"]),
+    st.sampled_from(["Thank you!", "Thanks so much for writing.", "Cheers for this"]),
+    st.sampled_from(["", "Take care!", "Have a nice day!"]),
+    st.sampled_from(["", "Best wishes,\nAna", "Kind regards,"]),
+)
+def test_courtesy_alone_never_pushes(checker: Checker, hail: str, thanks: str, wish: str, close: str) -> None:
+    verdict = checker.check("\n".join(filter(None, (hail, thanks, wish, close))), "The catalogue hides the e-books.")
+    assert verdict.label is Label.LISTENING
+
+
+def test_the_batch_an_item_stands_in_does_not_matter_to_a_single_bit(
+    checker: Checker, fast: Checker, training: list[Example]
+) -> None:
+    items = [Reply(e.reply, e.patron_message or None) for e in training[:120]] + [Reply(e.reply) for e in training[:40]]
+    for engine in (checker, fast):
+        assert [engine.check(i) for i in items] == engine.check_many(items)
 
 
 def test_reasons_are_not_needed_for_the_verdict(checker: Checker, training: list[Example]) -> None:
     items = [Reply(e.reply, e.patron_message or None) for e in training[:60]]
     without = checker.check_many(items, reasons=False)
-    assert all(same(a, b) for a, b in zip(checker.check_many(items), without, strict=True))
-    assert not any(v.reasons for v in without)
+    assert [replace(v, reasons=()) for v in checker.check_many(items)] == without
 
 
 def test_reasons_lie_in_the_text_and_point_to_the_label(checker: Checker, training: list[Example]) -> None:

@@ -95,4 +95,9 @@ class Access:
         if self._limit is not None and not self._limiter.hit(self._limit, who):
             reset = self._limiter.get_window_stats(self._limit, who).reset_time
             wait = max(1, int(reset - time.time()) + 1)
+            if wait > self._limit.get_expiry() + 1:
+                # the clock was put back: what was counted in the future would shut the caller out until then
+                self._limiter.clear(self._limit, who)
+                self._limiter.hit(self._limit, who)
+                return
             raise Problem(Kind.TOO_MANY, f"At most {self._limit}.", headers={"Retry-After": str(wait)})

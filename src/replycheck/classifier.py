@@ -40,6 +40,8 @@ _ADDRESS = np.zeros(256, dtype=bool)
 _ADDRESS[[lexicon.CODES[name] for name in "I WE YOU THANK SORRY GREET".split()]] = True
 ENCODED_WEIGHT = np.float32(0.5)
 """Weight of the encoder's log-probabilities beside cues of 0 or 1."""
+_FINE = 2.0**32
+"""Parts of one in which log-probabilities are added up."""
 _WORDY = 0.6
 """Share of words among the tokens of the least wordy prose."""
 
@@ -256,7 +258,17 @@ class MessageKindClassifier(Estimator):
         dense = self._dense(batch, encoded)
         width = dense.shape[1]
         found = self.ngrams_.score(batch, batch.sentence_text, batch.texts, self.coef_[width:])
-        return _softmax(dense @ self.coef_[:width] + found + self.intercept_)
+        return _softmax(by_row(dense, self.coef_[:width]) + found + self.intercept_)
+
+
+def by_row(rows: Floats, coef: Floats) -> Floats:
+    """`rows @ coef`, each row by itself: how BLAS adds a row up depends on how many there are, and a verdict must not depend on its company."""
+    found: Floats = (
+        (np.ascontiguousarray(rows)[..., None, :] @ coef)[..., 0, :]
+        if coef.ndim > 1
+        else (np.ascontiguousarray(rows)[..., None, :] @ coef)[..., 0]
+    )
+    return found
 
 
 def _log_softmax(scores: Floats) -> Floats:
@@ -355,14 +367,14 @@ class MoveTagger(Estimator):
     def readings(self, given: Inputs) -> Floats:
         """(kinds, sentences, moves) probabilities for each kind that a message may have, in the order of `KINDS`."""
         rows = given.batch.sentences
-        base = given.dense @ self.dense_coef_ + self.intercept_
+        base = by_row(given.dense, self.dense_coef_) + self.intercept_
         base += self.ngrams_.score(given.batch, np.arange(rows), rows, self.coef_)
         found = np.empty((len(KINDS), *base.shape), dtype=np.float32)
         cues = given.dense[:, : len(features.CUES)]
         for k, kind in enumerate(KINDS):
             np.add(base, 2 * self.kind_coef_[k], out=found[k])
             if kind is MessageKind.REQUEST:
-                found[k] += cues @ self.kind_coef_[len(KINDS) :]
+                found[k] += by_row(cues, self.kind_coef_[len(KINDS) :])
         return _softmax(found)
 
 
@@ -400,9 +412,11 @@ def summarise(moves: Floats, words: Floats, text: Ints, texts: int) -> Floats:
 
 def _ordered(telling: Floats, courtesy: NDArray[np.float64], begins: Ints) -> Floats:
     """Expected move of the first sentence that is not courtesy; `courtesy` are log-probabilities."""
-    running = np.cumsum(courtesy, axis=-1) - courtesy
+    # whole numbers add up exactly, so that what stands before a text in the batch leaves no trace in its last bits
+    whole = np.rint(courtesy * _FINE).astype(np.int64)
+    running = np.cumsum(whole, axis=-1) - whole
     width = np.diff(np.concatenate([begins, [courtesy.shape[-1]]]))
-    passed = np.exp(running - np.repeat(running[..., begins], width, axis=-1)).astype(np.float32)
+    passed = np.exp((running - np.repeat(running[..., begins], width, axis=-1)) / _FINE).astype(np.float32)
     found: Floats = np.add.reduceat(telling * passed[..., None], begins, axis=-2)
     return found
 
@@ -490,7 +504,7 @@ class LabelHead(Estimator):
 
     def decision_function(self, summary: Floats, read: Floats, kind: Ints) -> Floats:
         """(texts,) log-odds of pushing."""
-        found: Floats = self.matrix(summary, read, kind) @ self.coef_ + np.float32(self.intercept_)
+        found: Floats = by_row(self.matrix(summary, read, kind), self.coef_) + np.float32(self.intercept_)
         return found
 
     def readings(self, summary: Floats, read: Floats) -> Floats:
@@ -498,9 +512,9 @@ class LabelHead(Estimator):
         width = summary.shape[-1]
         end = width + read.shape[1]
         own, alone, kinds, asked = np.split(self.coef_, [width, end, end + len(KINDS)])
-        found = summary @ own + read @ alone + kinds[:, None] + np.float32(self.intercept_)
+        found = by_row(summary, own) + by_row(read, alone) + kinds[:, None] + np.float32(self.intercept_)
         request = KINDS.index(MessageKind.REQUEST)
-        found[request] += summary[request, :, : len(MOVES)] @ asked
+        found[request] += by_row(summary[request, :, : len(MOVES)], asked)
         return np.ascontiguousarray(found.T)
 
 

@@ -106,6 +106,8 @@ _WRAPPED = 56
 
 def _sentence_starts(text: str) -> set[int]:
     """Offsets after which a new sentence starts."""
+    # blanks at the end may be what was masked below the signature; they are no part of it
+    text = text.rstrip()
     found = set()
     for stop in (_PLAIN_STOP if text.isascii() else _STOP).finditer(text):
         end = stop.end()
