@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve encoder train evaluate ablation corpus bench fuzz privacy simulate bench-audit soak bench-http openapi integrations pictures soak-feedback simulate-retraining bench-retraining hostile audit-dependencies clean
+.PHONY: help setup demo test check serve encoder train evaluate ablation corpus bench bench-compare fuzz privacy simulate bench-audit soak bench-http openapi integrations pictures soak-feedback simulate-retraining bench-retraining hostile audit-dependencies clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,8 +53,26 @@ ablation: $(READY) ## measure what each piece of the chain buys, beside simpler 
 corpus: $(READY) ## check data/ and bring its counts and hard items up to date
 	$(BIN)/replycheck corpus --write
 
-bench: $(READY) ## time one check, many checks and the start of the command line
-	$(BIN)/python tests/bench.py
+# without torch, which spaCy would import; WITH=encoder measures MiniLM too, in a third environment with torch
+BENCH := $(VENV)-bench
+BENCH_ENCODER := $(VENV)-bench-encoder
+$(BENCH)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[api,audit,bench]'
+	@touch $@
+
+$(BENCH_ENCODER)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(BENCH_ENCODER)
+	$(BENCH_ENCODER)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench,encoder]'
+	@touch $@
+
+MEASURE = PYTHONPATH=tests OMP_NUM_THREADS=1 $(BENCH)/bin/python -m bench $(if $(findstring encoder,$(WITH)),--encoder $(BENCH_ENCODER)/bin/python) \
+	$(if $(findstring service,$(WITH)),--service) $(if $(findstring audits,$(WITH)),--audits $(or $(CHATS),1000 10000 100000))
+bench: $(BENCH)/.ready $(if $(findstring encoder,$(WITH)),$(BENCH_ENCODER)/.ready) ## measure time and memory beside others, keep docs/bench.md (a quarter of an hour; WITH="encoder service audits": an hour)
+	$(MEASURE)
+
+bench-compare: $(BENCH)/.ready $(if $(findstring encoder,$(WITH)),$(BENCH_ENCODER)/.ready) ## measure again: does a ratio slip by 15 % against docs/bench.json?
+	$(MEASURE) --compare
 
 fuzz: $(READY) ## damaged exports for a minute (longer: SECONDS=3600), then 100,000 broken bodies to /v2/check
 	$(BIN)/python tests/fuzz_transcripts.py -max_total_time=$(or $(SECONDS),60)
@@ -106,4 +124,4 @@ audit-dependencies: ## look every pinned dependency up among known vulnerabiliti
 	$(VENV)-audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 clean: ## remove .venv and caches
-	rm -rf $(VENV) $(VENV)-openapi $(VENV)-audit .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-openapi $(VENV)-audit $(BENCH) $(BENCH_ENCODER) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,7 +12,7 @@ import pytest
 SRC = Path(__file__).resolve().parent.parent / "src" / "replycheck"
 LAYERS = [
     {"codebook", "reply", "conversation", "errors"},
-    {"settings", "text", "lexicon", "markup", "offsets"},
+    {"settings", "text", "lexicon", "markup", "offsets", "archive"},
     {"features"},
     {"encoder"},
     {"referral", "classifier"},
@@ -103,6 +103,16 @@ def test_nothing_heavy_is_imported_until_it_is_used() -> None:
     code = (
         "import sys, replycheck, replycheck.cli; heavy = {'spacy', 'sklearn', 'pandas', 'scipy', 'numpy', 'fastapi', 'rich.progress'};"
         "print(sorted(heavy & set(sys.modules)))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_judging_needs_neither_scikit_learn_nor_what_the_other_engine_runs_on() -> None:
+    code = (
+        "import sys, replycheck, replycheck.settings as s; c = replycheck.load(s.shipped('models') / 'default', 'fast');"
+        "c.check('We offer many workshops.', 'The rooms are loud.').advice;"
+        "print(sorted({'sklearn', 'skops', 'scipy', 'pandas', 'onnxruntime', 'tokenizers', 'torch'} & set(sys.modules)))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

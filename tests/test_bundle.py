@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import pickle
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from skops import io as skops_io
 
-from replycheck import bundle
+from replycheck import archive, bundle
 from replycheck.bundle import (
     DEEP,
     ENCODER,
@@ -19,6 +23,7 @@ from replycheck.bundle import (
     MANIFEST,
     OF_ENCODER,
     SEAL,
+    _settled,
     inspect_bundle,
     load_bundle,
     save_bundle,
@@ -97,6 +102,30 @@ def test_a_pickle_is_refused(copy: Path, tmp_path: Path) -> None:
     put(copy, pickle.dumps([1, 2]))
     with pytest.raises(BundleError, match=ENGINE):
         load_bundle(copy)
+
+
+@pytest.mark.parametrize("name", [ENGINE, DEEP])
+def test_what_is_read_is_what_skops_reads(name: str) -> None:
+    content = (SHIPPED / name).read_bytes()
+    ours, theirs = archive.read(content, bundle.TRUSTED), skops_io.loads(content, trusted=bundle.TRUSTED)
+    assert _settled(skops_io.dumps(ours)) == _settled(skops_io.dumps(theirs)) == content
+
+
+@given(st.integers(0, 10_000), st.integers(1, 255))
+@settings(max_examples=60, deadline=None)
+def test_a_damaged_archive_is_read_or_refused_and_nothing_else(at: int, by: int) -> None:
+    content = bytearray(skops_io.dumps({"a": [1, 2.5, "x", np.arange(4), np.float32(1)]}))
+    content[at % len(content)] ^= by
+    with contextlib.suppress(ValueError):
+        archive.read(bytes(content), [])
+
+
+@pytest.mark.parametrize(
+    "thing", [{1: 2}, (1, 2), {"a": b"x"}, {"a": {1}}, np.array([None]), print, {"a": [shutil.rmtree]}, bundle.Manifest]
+)
+def test_what_no_engine_is_made_of_is_not_read(thing: object) -> None:
+    with pytest.raises(archive.Untrusted):
+        archive.read(skops_io.dumps(thing), bundle.TRUSTED)
 
 
 def test_something_else_of_trusted_types_is_refused(copy: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from replycheck.checker import Checker, load
 from replycheck.codebook import Label, MessageKind, Move, Side, UnsureReason
-from replycheck.corpus import Example
+from replycheck.corpus import Example, read_split
 from replycheck.errors import UsageError
 from replycheck.referral import must_be_made
 from replycheck.reply import Reply
@@ -311,3 +312,28 @@ def test_advice_is_tied_to_sentences_and_only_given_where_it_helps(checker: Chec
     spans = {(s.start, s.end) for s in pushed.sentences}
     assert {(a.start, a.end) for a in pushed.advice if a.start is not None} <= spans
     assert all(a.citation and a.question and a.suggestion for a in pushed.advice)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Merci pour votre message. Nous avons transmis votre demande au service et nous vous répondrons.", "language"),
+        ("def f(x):\n    return [y for y in x if y > 3]\n\nfor i in range(10):\n    print(f(i), end='')", "code"),
+        ("Heat the oven to 180 degrees. Whisk four eggs and the sugar until pale, fold in the flour, bake for half an hour.", "nobody"),
+        ("The central bank raised interest rates by a quarter point on Thursday, citing stubborn inflation in services and a tight labour market.", "nobody"),
+        ("SPRING NEWS\n\nNew this month: story time every Tuesday at 10. Meet the author: join us for an evening with Ida Moss on 4 May. "
+         "Book club picks: our top ten. Our makerspace has a new laser cutter. Follow us on social media!", "newsletter"),
+        ("??? !!!", "no words"),
+    ],
+)  # fmt: skip
+def test_what_is_no_reply_is_called_out_of_domain(checker: Checker, text: str, said: str) -> None:
+    verdict = checker.check(text)
+    assert verdict.unsure_reason is UnsureReason.OUT_OF_DOMAIN
+    assert said in verdict.unsure_detail
+
+
+def test_replies_of_other_writers_are_in_domain(checker: Checker, data: Path) -> None:
+    examples = read_split(data, "dev")
+    verdicts = checker.check_many([Reply(e.reply, e.patron_message or None) for e in examples], reasons=False)
+    strange = [v for v in verdicts if v.unsure_reason is UnsureReason.OUT_OF_DOMAIN]
+    assert len(strange) <= 0.03 * len(examples)

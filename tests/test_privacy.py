@@ -41,6 +41,8 @@ clean = Deidentifier().clean
         ("netid: abc1234 fails; abc1234 again", "netid: [username] fails; [username] again"),
         ("DOB 3/4/1999, due 3/4/2024", "DOB [date of birth], due 3/4/2024"),
         ("at 14 Larkspur Lane, Apt 3, Leeds LS6 1AB please", "at [address] please"),
+        ("i live at 42 mill lane, can you post it", "i live at [address], can you post it"),
+        ("she stayed in 4 hotels on the way", "she stayed in 4 hotels on the way"),
         ("my name is oluwakemi adeyinka and", "my name is [name] and"),
         ("Hi Marta, thanks", "Hi [name], thanks"),
         ("Best,\nGrace", "Best,\n[name]"),

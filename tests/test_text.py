@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import string
+import sys
+
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from replycheck.features import Tokens
-from replycheck.text import make_nlp, mask, sentence_spans
+from replycheck.features import BLANKS, Tokens
+from replycheck.text import (
+    _ABBREVIATION,
+    _CLOSING,
+    _PLAIN_STOP,
+    _SHORT,
+    _STOP,
+    _closes,
+    make_nlp,
+    mask,
+    sentence_spans,
+)
 
 NLP = make_nlp()
 PIECES = st.sampled_from(
@@ -123,3 +136,29 @@ def test_what_is_remembered_does_not_change_what_is_read(monkeypatch: pytest.Mon
     for other in (again, anew):
         for field in ("word", "delexicalised", "stem", "code", "gram", "token_sentence", "gram_sentence", "cues"):
             assert (getattr(fresh, field) == getattr(other, field)).all(), field
+
+
+# --- what is quicker must find the same --------------------------------------------------------------------------
+
+
+def test_runs_end_at_every_white_space() -> None:
+    assert {" ", *BLANKS} == {c for c in map(chr, range(sys.maxunicode + 1)) if c.isspace()}
+
+
+@given(st.text(alphabet=string.printable, max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_stops_of_plain_text_are_those_of_any_text(text: str) -> None:
+    assert [m.span() for m in _PLAIN_STOP.finditer(text)] == [m.span() for m in _STOP.finditer(text)]
+
+
+@given(st.text(alphabet=string.ascii_letters, min_size=2, max_size=7) | st.sampled_from(sorted(_SHORT)))
+@settings(max_examples=300, deadline=None)
+def test_a_plain_word_is_an_abbreviation_if_it_is_listed(word: str) -> None:
+    assert (word.lower() in _SHORT) == bool(_ABBREVIATION.search(f" {word}."))
+
+
+@given(st.lists(st.sampled_from([*"Best regards thanks wishes see you soon yours all the in haste take care Ana , . -".split(), "\u2013"]), max_size=5))  # fmt: skip
+@settings(max_examples=300, deadline=None)
+def test_no_closing_is_missed_for_want_of_its_words(words: list[str]) -> None:
+    line = " ".join(words)
+    assert _closes(line) == bool(_CLOSING.search(line))

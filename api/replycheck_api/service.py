@@ -204,8 +204,8 @@ def _findings(checker: Checker, replies: Sequence[Reply]) -> list[Any]:
 
 def _load(folder: Path, engine: str) -> Model:
     """The model, warmed up: the first call of a fresh one takes many times as long as the second."""
-    engine, manifest = load_bundle(folder, engine or None)
-    checker = Checker(engine, manifest.model_version)
+    found, manifest = load_bundle(folder, engine or None)
+    checker = Checker(found, manifest.model_version)
     checker.check("Thanks for writing! We have a guide for that.", "The catalogue hides the e-books.")
     # what a model is made of stays; looking through it for garbage would make one call in a hundred wait
     gc.unfreeze()

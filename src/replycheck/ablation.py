@@ -45,7 +45,7 @@ Say = Callable[[str], None]
 _SCORES = ("macro_f1", "auc", "auc_by_register", "pairs")
 _ENDS = np.cumsum([len(CUES), len(FORM), 1, len(CUES), len(CUES)])
 """Where the columns of `classifier.inputs` end: cues, form, overlap with the message, cues before, cues after; then the encoder's."""
-CURVE_DRAWS = 3
+CURVE_DRAWS = 2
 TIMED = 200
 """Replies that the cost of a model is measured on."""
 
@@ -215,11 +215,10 @@ def learning_curve(
     examples: Sequence[Example],
     messages: Sequence[LabelledMessage],
     held_out: Sequence[Example],
-    encoder: CorpusEncoder | None,
     say: Say,
 ) -> list[Record]:
-    """Macro-F1 and AUC on other writers' batches by the number of training batches, each size drawn `CURVE_DRAWS` times. The encoder is the
-    shipped one throughout, so that the deep engine's curve shows what more batches give its heads alone."""
+    """Macro-F1 and AUC of the fast engine on other writers' batches by the number of training batches, each size drawn `CURVE_DRAWS` times. The
+    deep one has none: its encoder has learned from all batches, and is not fine-tuned anew for this."""
     batches = sorted({e.batch for e in examples})
     scored = [e for e in held_out if not e.contested]
     was = np.array([e.pushing for e in scored])
@@ -233,8 +232,7 @@ def learning_curve(
         for draw in range(CURVE_DRAWS if size < len(batches) else 1):
             say(f"{size} of {len(batches)} batches")
             chosen = set(np.random.default_rng(draw).permutation(batches)[:size].tolist())
-            engine = train([e for e in examples if e.batch in chosen], messages, encoder=encoder).engine
-            engine.encoder = encoder
+            engine = train([e for e in examples if e.batch in chosen], messages).engine
             verdicts = Checker(engine, "curve").check_many(
                 [Reply(e.reply, e.patron_message or None) for e in scored], reasons=False
             )
@@ -319,6 +317,40 @@ def _frozen(table: Table, held_out: Masks, replies: Sequence[Reply], say: Say) -
     return [{"model": "frozen MiniLM + logistic regression", **_scores(table, p, p >= 0.5), "ms": cost}]
 
 
+def cascade(engines: dict[str, Checker], examples: Sequence[Example]) -> list[Record]:
+    """The fast engine's verdicts where it is surest, the deep one's for the rest, by the share that the fast one keeps; on other
+    writers' batches, by register."""
+    scored = [e for e in examples if not e.contested]
+    replies = [Reply(e.reply, e.patron_message or None) for e in scored]
+    was = np.array([e.pushing for e in scored])
+    register = np.array([e.register for e in scored])
+    called, distance, ms = {}, {}, {}
+    for name, checker in engines.items():
+        verdicts = checker.check_many(replies, reasons=False)
+        p, t = np.array([v.probability for v in verdicts]), checker.engine.threshold_
+        called[name] = p >= t
+        distance[name] = np.abs(np.log(p / (1 - p)) - np.log(t / (1 - t)))
+        ms[name] = _cost(lambda some, c=checker: c.check_many(some, reasons=False), scored)  # type: ignore[misc]
+    found = []
+    for share in (1.0, 0.75, 0.5, 0.25, 0.0):
+        kept = distance["fast"] >= np.quantile(distance["fast"], 1 - share) if share else np.zeros(len(was), dtype=bool)
+        said = np.where(kept, called["fast"], called["deep"])
+        time_of_each = ms["deep"] if not share else ms["fast"] + (1 - share) * ms["deep"]
+        found.append(
+            {
+                "fast_keeps": share,
+                "macro_f1": round(macro_f1(was, said), 3),
+                "macro_f1_by_register": {
+                    r: round(macro_f1(was[register == r], said[register == r]), 3)
+                    for r in REGISTERS
+                    if (register == r).any()
+                },
+                "per_second": round(1000 / time_of_each),
+            }
+        )
+    return found
+
+
 def ablate(
     examples: Sequence[Example],
     messages: Sequence[LabelledMessage],
@@ -343,10 +375,13 @@ def ablate(
             "pieces": pieces(table, held_out, say),
             "moves_of_readers": moves_of_readers(table, held_out),
             "register_left_out": left_out(table, say),
-            "learning_curve": learning_curve(examples, messages, dev, source, say),
         }
+        if source is None:
+            record["engines"][name]["learning_curve"] = learning_curve(examples, messages, dev, say)
     assert table is not None  # noqa: S101 - the fast engine is always there
     record["beside"] = beside(table, folds(table.group, 0), engines, say)
+    if len(engines) > 1:
+        record["cascade"] = cascade(engines, dev)
     for name, checker in engines.items():
         whole = {k: v for k, v in record["engines"][name]["pieces"][0].items() if k in _SCORES}
         cost = _cost(lambda some, c=checker: c.check_many(some, reasons=False), kept)  # type: ignore[misc]
@@ -404,10 +439,25 @@ def render(record: Record) -> str:
                 _row(r["register"], r["replies"], r["macro_f1"], r["auc"], whole["auc_by_register"][r["register"]])
                 for r in engine["register_left_out"]
             ),
+        ]
+        if "learning_curve" in engine:
+            lines += [
+                "",
+                f"By the number of training batches, on the development batches (each size the mean of {CURVE_DRAWS} draws):",
+                *_head("batches", "replies", "macro-F1", "AUC"),
+                *(_row(r["batches"], f"{r['replies']:,}", r["macro_f1"], r["auc"]) for r in engine["learning_curve"]),
+            ]
+    if "cascade" in record:
+        lines += [
             "",
-            "By the number of training batches, on the development batches (each size the mean of "
-            f"{CURVE_DRAWS} draws{', the encoder as shipped' if name == 'deep' else ''}):",
-            *_head("batches", "replies", "macro-F1", "AUC"),
-            *(_row(r["batches"], f"{r['replies']:,}", r["macro_f1"], r["auc"]) for r in engine["learning_curve"]),
+            "## A cascade",
+            "",
+            "The fast engine's verdict where its probability is farthest from its threshold, the deep one's for the others; development batches, replies a second "
+            "on one core. It is not built in: `docs/decisions.md` says why.",
+            *_head("kept by the fast engine", "macro-F1", *(f"macro-F1, {r}" for r in REGISTERS), "replies a second"),
+            *(
+                _row(f"{r['fast_keeps']:.0%}", r["macro_f1"], *r["macro_f1_by_register"].values(), r["per_second"])
+                for r in record["cascade"]
+            ),
         ]
     return "\n".join(lines) + "\n"

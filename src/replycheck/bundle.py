@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from replycheck import archive
 from replycheck.classifier import KINDS, MOVES, Engine
 from replycheck.codebook import Label
 from replycheck.encoder import CorpusEncoder, Encoder, OutOfFold
@@ -83,12 +84,12 @@ def _settled(skops_file: bytes) -> bytes:
     schema = re.sub(r'("__id__": )(\d+)', lambda m: m.group(1) + numbers[m.group(2)], schema)
     schema = re.sub(r'("file": ")(\d+)(\.npy")', lambda m: m.group(1) + numbers[m.group(2)] + m.group(3), schema)
     target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as settled:
         members = [(numbers.get(n.removesuffix(".npy"), n.removesuffix(".npy")) + ".npy" if n.endswith(".npy") else n, n)
                    for n in source.namelist()]  # fmt: skip
         for new, old in sorted(members):
             content = schema.encode() if old == "schema.json" else source.read(old)
-            archive.writestr(
+            settled.writestr(
                 zipfile.ZipInfo(new, (1980, 1, 1, 0, 0, 0)),
                 content,
                 compress_type=zipfile.ZIP_DEFLATED,
@@ -265,20 +266,17 @@ def load_bundle(folder: Path, engine: str | None = None) -> tuple[Engine, Manife
 
 def _build(folder: Path, contents: dict[str, bytes], name: str) -> Engine:
     """The engine of that name, from contents whose hashes hold."""
-    from skops import io as skops_io
-
     file = ENGINES.get(name)
     if file is None or file not in contents:
         raise BundleError(
             folder, f"has no engine {name!r}; it has {', '.join(n for n, f in ENGINES.items() if f in contents)}"
         )
     try:
-        types = set(skops_io.get_untrusted_types(data=contents[file]))
-    except (zipfile.BadZipFile, KeyError, ValueError) as problem:
+        found = archive.read(contents[file], TRUSTED)
+    except archive.Untrusted as strange:
+        raise BundleError(folder / file, f"holds types that are not loaded: {strange}") from None
+    except ValueError as problem:
         raise BundleError(folder / file, f"foreign: not a skops file ({problem})") from None
-    if strange := types - set(TRUSTED):
-        raise BundleError(folder / file, f"holds types that are not loaded: {', '.join(sorted(strange))}")
-    found = skops_io.loads(contents[file], trusted=TRUSTED)
     if not isinstance(found, Engine):
         raise BundleError(folder / file, f"foreign: holds a {type(found).__name__}, not an engine")
     if name == "deep":

@@ -30,6 +30,13 @@ _MOVED = 0.05
 """Least log-odds that a sentence moves to be named a reason."""
 _FAMILIAR = 0.55
 """Least share of a reply's words that the corpus must know."""
+_USUAL, _UNADDRESSED = 0.14, 0.36
+"""Least share of a reply's pairs of neighbouring words that two writers of the corpus used; where nobody speaks to anybody, the other. Of the
+development batches one in a hundred falls below."""
+_TELLING = 15
+"""Words from which on those shares tell something."""
+_ANNOUNCES, _ITEMS = 0.75, 4
+"""Share of words that pitch, list or redirect, and number of sentences, from which a text without a message is an announcement to everybody."""
 _LONGEST = 700
 """Words of the longest reply that the verdict is not called out of domain for; the corpus ends far below."""
 _POLITE = 0.5
@@ -38,6 +45,7 @@ _KIND_SURE = 0.8
 """Probability from which a message's kind is not in doubt."""
 _MORE_THAN_INFORMS = np.array([m.side in (Side.LISTENING, Side.PUSHING) and m is not Move.EXPLAINS for m in MOVES])
 """Moves that do more than inform: not courtesy, `answers` or `explains`."""
+_ANNOUNCING = np.array([m in (Move.PITCHES, Move.ALREADY_DO, Move.REDIRECTS) for m in MOVES])
 
 
 class Checker:
@@ -82,8 +90,8 @@ class Checker:
         carried = _carried(self.engine, batch, judged, np.array(probability)) if reasons else [()] * len(items)
         best = judged.moves.argmax(axis=1)
         bounds = np.searchsorted(batch.sentence_text, np.arange(len(items) + 1)).tolist()
-        start, end = batch.start.tolist(), batch.end.tolist()
-        top, sure = best.tolist(), judged.moves[np.arange(len(best)), best].tolist()
+        moves, sure = [MOVES[m] for m in best.tolist()], judged.moves[np.arange(len(best)), best].tolist()
+        sentences = list(map(Sentence, batch.start.tolist(), batch.end.tolist(), moves, sure))
         kinds, known, spread = judged.kind.argmax(axis=1).tolist(), judged.known.tolist(), judged.kind.tolist()
         return [
             Verdict(
@@ -94,9 +102,7 @@ class Checker:
                 unsure_detail=details[i],
                 message_kind=KINDS[kinds[i]] if known[i] else None,
                 message_kind_probability=float(judged.kind[i, kinds[i]]) if known[i] else None,
-                sentences=tuple(
-                    Sentence(start[s], end[s], MOVES[top[s]], sure[s]) for s in range(bounds[i], bounds[i + 1])
-                ),
+                sentences=tuple(sentences[bounds[i] : bounds[i + 1]]),
                 reasons=carried[i],
                 model_version=self.model_version,
                 kinds=tuple(spread[i]) if known[i] else None,
@@ -120,6 +126,10 @@ def decide(engine: Engine, batch: Batch, judged: Judgement) -> tuple[list[float]
 
     more = np.bincount(text, weights=_MORE_THAN_INFORMS[best], minlength=batch.texts)
     words = np.bincount(text, weights=judged.words, minlength=batch.texts)
+    count = np.bincount(text, minlength=batch.texts)
+    announced = np.bincount(text, weights=judged.words * _ANNOUNCING[best], minlength=batch.texts) / np.maximum(
+        words, 1
+    )
     told, asked, social = (KINDS.index(k) for k in MessageKind)
     differs = (judged.readings[:, asked] >= t) != (judged.readings[:, told] >= t)
     with np.errstate(divide="ignore"):
@@ -128,7 +138,9 @@ def decide(engine: Engine, batch: Batch, judged: Judgement) -> tuple[list[float]
     details: list[str] = []
     for i in range(batch.texts):
         reason, detail = None, ""
-        if strange := _out_of_domain(int(words[i]), float(judged.familiar[i])):
+        if strange := _out_of_domain(judged, i, int(words[i])) or _announcement(
+            announced[i], count[i], judged.known[i]
+        ):
             reason, detail = UnsureReason.OUT_OF_DOMAIN, strange
         elif polite[i]:
             if not (judged.known[i] and judged.kind[i].argmax() == social):
@@ -149,14 +161,25 @@ def decide(engine: Engine, batch: Batch, judged: Judgement) -> tuple[list[float]
     return probability.tolist(), reasons, details
 
 
-def _out_of_domain(words: int, familiar: float) -> str:
+def _out_of_domain(judged: Judgement, i: int, words: int) -> str:
+    familiar, usual = float(judged.familiar[i]), float(judged.usual[i])
     if familiar == 0:
         return "it has no words that the corpus knows"
     if familiar < _FAMILIAR:
         return f"only {familiar:.0%} of its words are known from the corpus; another language, or code?"
+    if words >= _TELLING and usual < _USUAL:
+        return f"only {usual:.0%} of its pairs of words are known from the corpus; code, or a list?"
+    if words >= _TELLING and usual < _UNADDRESSED and not judged.addressed[i]:
+        return "nobody speaks to anybody in it, and its turns of phrase are not those of replies"
     if words > _LONGEST:
         return f"{words:,} words; the longest reply learned from is far shorter"
     return ""
+
+
+def _announcement(announced: float, sentences: int, known: bool) -> str:
+    if known or announced < _ANNOUNCES or sentences < _ITEMS:
+        return ""
+    return "it reads like a newsletter, or an announcement to everybody, and no message is known that it answers"
 
 
 def _carried(engine: Engine, batch: Batch, judged: Judgement, decided: Floats) -> list[tuple[Reason, ...]]:

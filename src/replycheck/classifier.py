@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from inspect import signature
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.linear_model import LogisticRegression
 
 from replycheck import features, lexicon
 from replycheck.codebook import MessageKind, Move, Side
 from replycheck.encoder import CorpusEncoder, Encoded, Encoder, Spans
 from replycheck.features import Batch, Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy import sparse
+    from sklearn.linear_model import LogisticRegression
 
 KINDS: tuple[MessageKind, ...] = tuple(MessageKind)
 MOVES: tuple[Move, ...] = tuple(Move)
@@ -34,6 +36,8 @@ _MARK = np.zeros(256, dtype=bool)
 _MARK[[lexicon.CODES[name] for name in (*lexicon.MARKS, "SYMBOL", "EMOJI")]] = True
 _TELLING = np.zeros(256, dtype=bool)
 _TELLING[[lexicon.CODES[name] for name in "WORD NAME PLURAL ED ING SERVICE CHANNEL FEEL".split()]] = True
+_ADDRESS = np.zeros(256, dtype=bool)
+_ADDRESS[[lexicon.CODES[name] for name in "I WE YOU THANK SORRY GREET".split()]] = True
 ENCODED_WEIGHT = np.float32(0.5)
 """Weight of the encoder's log-probabilities beside cues of 0 or 1."""
 _FINE = 2.0**32
@@ -42,7 +46,16 @@ _WORDY = 0.6
 """Share of words among the tokens of the least wordy prose."""
 
 
-class Ngrams(BaseEstimator):
+class Estimator:
+    """scikit-learn's contract for the parameters of an estimator. scikit-learn itself is imported where something is fitted: its import
+    takes longer than judging a reply from cold."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """What the constructor was given, by name."""
+        return {name: getattr(self, name) for name in signature(type(self)).parameters}
+
+
+class Ngrams(Estimator):
     """N-grams of several views as columns: the buckets seen in at least `min_groups` groups (writers' batches).
 
     `views` names pairs of a view and the weight of its indicator in `VIEWS`.
@@ -56,6 +69,7 @@ class Ngrams(BaseEstimator):
         "kind": ((features.WORDS, 0.5), (features.DELEXICALISED, 0.5)),
         "reply": ((features.CHARACTERS, 1.0),),
         "known": ((features.SINGLE_WORDS, 1.0),),
+        "usual": ((features.WORD_PAIRS, 1.0),),
     }
 
     def __init__(self, views: str, min_groups: int, min_count: int) -> None:
@@ -85,7 +99,7 @@ class Ngrams(BaseEstimator):
         return sum(map(len, self.kept_))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k != "_tables"}
+        return {k: v for k, v in self.__dict__.items() if k != "_tables"}
 
     def _columns(self) -> list[NDArray[np.int32]]:
         """Column of each bucket of each view, -1 where it is not kept; made once, never saved."""
@@ -104,20 +118,20 @@ class Ngrams(BaseEstimator):
         rows, columns = [], []
         for (view, _), table in zip(self.VIEWS[self.views], self._columns(), strict=True):
             row, found = features.buckets(batch, view, owner)
-            column = table[found]
-            keep = column >= 0
-            rows.append(row[keep])
-            columns.append(column[keep])
+            column = table.take(found)
+            kept = np.flatnonzero(column >= 0)
+            rows.append(row.take(kept))
+            columns.append(column.take(kept))
         if len(rows) == 1 and view is features.CHARACTERS:
             return rows[0], columns[0]  # in order already
         row = np.concatenate(rows)
         order = np.argsort(row, kind="stable")
-        return row[order], np.concatenate(columns)[order]
+        return row.take(order), np.concatenate(columns).take(order)
 
-    def known(self, batch: Batch) -> NDArray[np.bool_]:
-        """(visible tokens,) whether each token is a kept n-gram of the first view."""
-        _, found = features.buckets(batch, self.VIEWS[self.views][0][0])
-        return self._columns()[0][found] >= 0
+    def known(self, batch: Batch) -> tuple[Ints, NDArray[np.bool_]]:
+        """(sentence, whether it is kept) of every n-gram of the first view."""
+        rows, found = features.buckets(batch, self.VIEWS[self.views][0][0])
+        return rows, self._columns()[0][found] >= 0
 
     def weights(self) -> Floats:
         """(width,) weight of each column."""
@@ -126,6 +140,8 @@ class Ngrams(BaseEstimator):
 
     def matrix(self, batch: Batch, owner: Ints, count: int) -> sparse.csr_matrix:
         """(count, width): the weight of each n-gram, as often as it stands there."""
+        from scipy import sparse
+
         row, column = self.find(batch, owner)
         pointer = np.searchsorted(row, np.arange(count + 1))
         return sparse.csr_matrix((self.weights()[column], column, pointer), shape=(count, self.width))
@@ -135,11 +151,11 @@ class Ngrams(BaseEstimator):
         its making is most of the cost for a single reply."""
         row, column = self.find(batch, owner)
         if coef.ndim == 1:
-            return np.bincount(row, weights=coef[column], minlength=count).astype(np.float32)
+            return np.bincount(row, weights=coef.take(column), minlength=count).astype(np.float32)
         total = np.zeros((count, coef.shape[1]), dtype=np.float32)
         if len(row):
             begins = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]]))
-            total[row[begins]] = np.add.reduceat(coef[column], begins, axis=0)
+            total[row[begins]] = np.add.reduceat(coef.take(column, axis=0), begins, axis=0)
         return total
 
 
@@ -193,7 +209,7 @@ def inputs(reply: Batch, message: Batch, encoded: Encoded | None = None) -> Inpu
     return Inputs(reply, dense, words)
 
 
-class MessageKindClassifier(ClassifierMixin, BaseEstimator):
+class MessageKindClassifier(Estimator):
     """What a patron's message calls for, from its cues, length and n-grams."""
 
     def __init__(self, C: float = 0.3, min_groups: int = 2) -> None:
@@ -221,6 +237,9 @@ class MessageKindClassifier(ClassifierMixin, BaseEstimator):
         self, batch: Batch, y: Sequence[MessageKind], groups: Ints, encoded: Floats | None = None
     ) -> MessageKindClassifier:
         """`batch` of messages, their kinds, the number of each one's group, and what the encoder says of each kind."""
+        from scipy import sparse
+        from sklearn.linear_model import LogisticRegression
+
         self.ngrams_ = Ngrams("kind", self.min_groups, 3).fit(batch, batch.sentence_text, groups)
         self.classes_ = np.arange(len(KINDS))
         target = np.array([KINDS.index(k) for k in y])
@@ -277,7 +296,7 @@ def _all_classes(model: LogisticRegression, count: int) -> tuple[Floats, Floats]
     return coef, intercept
 
 
-class MoveTagger(ClassifierMixin, BaseEstimator):
+class MoveTagger(Estimator):
     """The move of each sentence, seen with its place, its neighbours' cues, and what the message calls for."""
 
     def __init__(self, C: float = 0.5, min_groups: int = 3, views: str = "moves") -> None:
@@ -304,10 +323,14 @@ class MoveTagger(ClassifierMixin, BaseEstimator):
     ) -> MoveTagger:
         """`kind` of each sentence's message, the numbers of its move and group; `rows` picks the sentences learned from
         (a sentence may be named twice, with two moves and two weights)."""
+        from scipy import sparse
+        from sklearn.linear_model import LogisticRegression
+
         each = np.arange(given.batch.sentences)
         chosen = np.isin(each, rows) if rows is not None else None
         self.ngrams_ = Ngrams(self.views, self.min_groups, 4).fit(given.batch, each, groups, chosen)
         self.known_ = Ngrams("known", 1, 1).fit(given.batch, each, groups)
+        self.usual_ = Ngrams("usual", 2, 2).fit(given.batch, each, groups)
         dense = np.concatenate([given.dense, self._with_kind(given, kind)], axis=1)
         found = self.ngrams_.matrix(given.batch, each, given.batch.sentences)
         matrix = sparse.hstack([sparse.csr_matrix(dense), found], format="csr")
@@ -329,9 +352,17 @@ class MoveTagger(ClassifierMixin, BaseEstimator):
         text = batch.sentence_text[batch.token_sentence[visible]]
         words = np.bincount(text, weights=~mark, minlength=batch.texts)
         tokens = np.bincount(text, minlength=batch.texts)
-        known = self.known_.known(batch) & ~mark
+        known = self.known_.known(batch)[1] & ~mark
         share = np.bincount(text, weights=known, minlength=batch.texts) / np.maximum(words, 1)
         return (share * np.minimum(1, words / np.maximum(tokens, 1) / _WORDY)).astype(np.float32)
+
+    def usual(self, batch: Batch) -> Floats:
+        """(texts,) share of the pairs of neighbouring words that two writers of the corpus used; 1 for a text without pairs."""
+        sentence, known = self.usual_.known(batch)
+        text = batch.sentence_text[sentence]
+        pairs = np.bincount(text, minlength=batch.texts)
+        found: Floats = np.bincount(text, weights=known, minlength=batch.texts).astype(np.float32)
+        return np.where(pairs > 0, found / np.maximum(pairs, 1), np.float32(1))
 
     def readings(self, given: Inputs) -> Floats:
         """(kinds, sentences, moves) probabilities for each kind that a message may have, in the order of `KINDS`."""
@@ -390,7 +421,7 @@ def _ordered(telling: Floats, courtesy: NDArray[np.float64], begins: Ints) -> Fl
     return found
 
 
-class ReplyReader(ClassifierMixin, BaseEstimator):
+class ReplyReader(Estimator):
     """What the words of a reply say by themselves: character n-grams, added up by sentence.
 
     A text's log-odds are the sum of its sentences' scores over the square root of its number of words, so that a sentence can
@@ -405,6 +436,9 @@ class ReplyReader(ClassifierMixin, BaseEstimator):
         self, batch: Batch, words: Floats, pushing: NDArray[np.bool_], weight: Floats, groups: Ints, texts: Ints
     ) -> ReplyReader:
         """`texts` picks the replies learned from; `words` is the number of words of each sentence."""
+        from scipy import sparse
+        from sklearn.linear_model import LogisticRegression
+
         text = batch.sentence_text
         chosen = np.isin(np.arange(batch.texts), texts)
         self.ngrams_ = Ngrams("reply", self.min_groups, 4).fit(batch, text, groups, chosen)
@@ -442,7 +476,7 @@ def read_whole(read: Floats, words: Floats, text: Ints, texts: int) -> Floats:
     return np.stack(found, axis=1).astype(np.float32)
 
 
-class LabelHead(ClassifierMixin, BaseEstimator):
+class LabelHead(Estimator):
     """The probability of pushing, from the order and weight of the moves under one reading of the message."""
 
     def __init__(self, C: float = 0.3) -> None:
@@ -458,6 +492,8 @@ class LabelHead(ClassifierMixin, BaseEstimator):
 
     def fit(self, summary: Floats, read: Floats, kind: Ints, pushing: NDArray[np.bool_], weight: Floats) -> LabelHead:
         """Summaries under the true kind of each message."""
+        from sklearn.linear_model import LogisticRegression
+
         model = LogisticRegression(C=self.C, max_iter=1000).fit(
             self.matrix(summary, read, kind), pushing, sample_weight=weight
         )
@@ -506,6 +542,10 @@ class Judgement:
     """(sentences,) a referral that must be made."""
     familiar: Floats
     """(texts,) share of the words that the model has learned from."""
+    usual: Floats
+    """(texts,) share of the pairs of words that the model has learned from."""
+    addressed: NDArray[np.bool_]
+    """(texts,) whether somebody speaks to somebody: I, we, you, thanks, sorry, a greeting."""
 
 
 def _moved(probability: Floats, of: float, to: float) -> Floats:
@@ -515,7 +555,7 @@ def _moved(probability: Floats, of: float, to: float) -> Floats:
     return found
 
 
-class Engine(BaseEstimator):
+class Engine(Estimator):
     """The three steps together, with calibration.
 
     Two engines, told apart by what they were fitted on: *fast* (cues and n-grams alone) and *deep* (what the encoder says stands
@@ -532,7 +572,7 @@ class Engine(BaseEstimator):
         self.seed = seed
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k not in ("encoder", "companion")}
+        return {k: v for k, v in self.__dict__.items() if k not in ("encoder", "companion")}
 
     def assemble(
         self,
@@ -579,6 +619,11 @@ class Engine(BaseEstimator):
             moves=np.einsum("ksm,sk->sm", readings, kind[reply.sentence_text]),
             referral=referral,
             familiar=self.tagger_.familiar(reply),
+            usual=self.tagger_.usual(reply),
+            addressed=np.bincount(
+                reply.sentence_text[reply.token_sentence], weights=_ADDRESS[reply.code], minlength=reply.texts
+            )
+            > 0,
         )
 
     def weigh(self, tagged: Floats, read: Floats, words: Floats, text: Ints, kind: Floats) -> tuple[Floats, Floats]:

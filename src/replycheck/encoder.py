@@ -6,7 +6,9 @@ whole-number weights, run by onnxruntime. It gives every token a row of numbers;
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 from io import BytesIO
@@ -23,6 +25,8 @@ MESSAGE_TOKENS = 80
 """Most tokens of the message that are read."""
 WINDOW_TOKENS = 200
 """Most tokens of the reply that are read at once; longer replies are read in several windows, each beside the message."""
+THREADS = os.cpu_count() or 1
+"""Windows that are read at once in training."""
 CLS, SEP, PAD = 101, 102, 0
 OF_SENTENCE = len(Move) + 1
 """Numbers of a sentence: a score for each move, and how far it pushes."""
@@ -159,11 +163,14 @@ class Encoder:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
 
-    def encode(self, spans: Spans, replies: Sequence[str], messages: Sequence[str]) -> Encoded:
-        """What the encoder says of each sentence of the replies and of each message."""
-        todo = windows(self._tokenizer, spans, replies, messages)
+    def encode(self, spans: Spans, replies: Sequence[str], messages: Sequence[str], *, threads: int = 1) -> Encoded:
+        """What the encoder says of each sentence of the replies and of each message; the same whatever the number of threads."""
         # one at a time: the whole numbers are scaled to all that is read at once, so company would change what is said
-        return gather((([w], self._run([w])) for w in todo), len(spans.text), len(replies))
+        todo = [[w] for w in windows(self._tokenizer, spans, replies, messages)]
+        if threads == 1:
+            return gather(zip(todo, map(self._run, todo), strict=True), len(spans.text), len(replies))
+        with ThreadPoolExecutor(threads) as pool:
+            return gather(zip(todo, pool.map(self._run, todo), strict=True), len(spans.text), len(replies))
 
     def _run(self, chosen: Sequence[Window]) -> NDArray[Any]:
         ids, attention, segment = collate(chosen)
@@ -243,6 +250,6 @@ class CorpusEncoder:
         rest, rows = np.flatnonzero(unknown).tolist(), np.flatnonzero(unknown[spans.text])
         number = np.cumsum(unknown) - 1
         some = Spans(number[spans.text[rows]], spans.start[rows], spans.end[rows])
-        read = self.encoder.encode(some, [replies[i] for i in rest], [messages[i] for i in rest])
+        read = self.encoder.encode(some, [replies[i] for i in rest], [messages[i] for i in rest], threads=THREADS)
         sentences[rows], kinds[rest] = read.sentences, read.kinds
         return Encoded(sentences, kinds)

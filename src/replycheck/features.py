@@ -23,7 +23,8 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint32]
 
-_RUN = re.compile(r"\S+")
+BLANKS = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+"""White space but for the blank itself: runs of characters end there."""
 EDGE = ord("|")
 """Code of the mark that stands before each sentence."""
 
@@ -116,7 +117,7 @@ class _Growing:
         self.size = end
 
     def __getitem__(self, rows: Ints) -> NDArray[Any]:
-        return self._room[rows]
+        return self._room.take(rows, axis=0)
 
 
 class Tokens:
@@ -139,7 +140,8 @@ class Tokens:
 
     def _forget(self) -> None:
         self._run: dict[str, int] = {}
-        self._tokens_of_run = _Growing(np.int64, (2,))  # the first token's number, and how many there are
+        # the first token's number, how many there are, and how many characters
+        self._tokens_of_run = _Growing(np.int64, (3,))
         self._token = _Growing(np.int64, (5,))
         self._grams_of_token = _Growing(np.int64, (2,))
         self._gram = _Growing(np.uint32)
@@ -156,7 +158,7 @@ class Tokens:
             for at in range(0, len(run), width)
             for token in self._make_doc(run[at : at + width])
         ]
-        self._tokens_of_run.extend([(self._token.size, len(found))])
+        self._tokens_of_run.extend([(self._token.size, len(found), len(run))])
         for at, word in found:
             lower = word.lower()
             grams = character_ngrams(lower[: self.LONGEST_WORD])
@@ -179,31 +181,21 @@ class Tokens:
         """The batch of these texts (original texts: masking happens here)."""
         if self._tokens_of_run.size > self.MOST:
             self._forget()
-        spans: list[tuple[int, int]] = []
-        counts: list[int] = []
-        shifts: list[int] = []
-        runs: list[int] = []
-        offsets: list[int] = []
-        get, learn = self._run.get, self._learn
-        shift = 0
-        for text in texts:
-            masked = mask(text)
-            found = sentence_spans(masked)
-            counts.append(len(found))
-            spans += found
-            shifts.append(shift)
-            at = shift
-            for piece in masked.split(" "):
-                if (n := get(piece)) is not None:  # the usual case: nothing but blanks between runs
-                    runs.append(n)
-                    offsets.append(at)
-                elif piece:
-                    for m in _RUN.finditer(piece):
-                        run = m.group()
-                        runs.append(n if (n := get(run)) is not None else learn(run))
-                        offsets.append(at + m.start())
-                at += len(piece) + 1
-            shift = at
+        masked = [mask(text) if text else "" for text in texts]
+        found = [sentence_spans(text) if text else [] for text in masked]
+        counts = [len(some) for some in found]
+        spans = [span for some in found for span in some]
+        # all texts as one, so that no step is a loop over runs; between two blanks stands an empty run, which has no tokens
+        joined = " ".join(masked)
+        for blank in BLANKS:
+            joined = joined.replace(blank, " ")
+        pieces = joined.split(" ")
+        get = self._run.get
+        runs = list(map(get, pieces))
+        for i in [i for i, n in enumerate(runs) if n is None] if None in runs else ():
+            runs[i] = n if (n := get(pieces[i])) is not None else self._learn(pieces[i])
+        size_of_text = np.array(list(map(len, masked)), dtype=np.int64) + 1
+        shifts = np.cumsum(size_of_text) - size_of_text
         sentence_text = np.repeat(np.arange(len(texts)), counts)
         edges = np.array(spans, dtype=np.int64).reshape(-1, 2)
         if not spans:
@@ -212,19 +204,22 @@ class Tokens:
             no_cues = np.zeros((0, len(CUES)), dtype=np.float32)
             code = none.astype(np.uint8)
             return Batch(len(texts), none, none, none, none, hashes, hashes, hashes, code, hashes, none, no_cues)
-        first_token, width = self._tokens_of_run[np.array(runs, dtype=np.int64)].T
+        first_token, width, length = self._tokens_of_run[np.fromiter(runs, dtype=np.int64, count=len(runs))].T
         row = _expanded(first_token, width)
         table = self._token[row]
-        offset = np.repeat(np.array(offsets, dtype=np.int64), width) + table[:, 0]
+        offset = np.repeat(np.cumsum(length + 1) - (length + 1), width) + table[:, 0]
         first_gram, grams = self._grams_of_token[row].T
-        first = edges[:, 0] + np.array(shifts)[sentence_text]
-        sentence = np.maximum(np.searchsorted(first, offset, side="right") - 1, 0)
+        first = edges[:, 0] + shifts[sentence_text]
+        # where each sentence's tokens begin; those before the first one's are its own
+        begins = np.searchsorted(offset, first)
+        begins[0] = 0
+        each = np.arange(len(spans))
+        sentence = np.repeat(each, np.diff(begins, append=len(offset)))
         # room for one edge mark before each sentence
         place = np.arange(len(sentence)) + sentence + 1
         size = len(sentence) + len(spans)
         owner = np.empty(size, dtype=np.int64)
-        mark = np.searchsorted(sentence, np.arange(len(spans))) + np.arange(len(spans))
-        owner[place], owner[mark] = sentence, np.arange(len(spans))
+        owner[place], owner[begins + each] = sentence, each
         word, form, stem = np.zeros((3, size), dtype=np.uint32)
         code = np.full(size, EDGE, dtype=np.uint8)
         word[place], form[place], stem[place], code[place] = table[:, 1:].T
@@ -428,12 +423,13 @@ class View:
     name: str
     form: str
     sizes: tuple[int, ...]
-    """1 to n: each size goes on from the one before."""
+    """Numbers of tokens."""
     salt: int
 
 
 WORDS = View("words", "word", (1, 2), 1)
 SINGLE_WORDS = View("single words", "word", (1,), 1)
+WORD_PAIRS = View("word pairs", "word", (2,), 1)
 STEMS = View("stems", "stem", (1, 2), 3)
 DELEXICALISED = View("delexicalised", "delexicalised", (1, 2, 3, 4), 2)
 
@@ -456,6 +452,8 @@ def buckets(batch: Batch, view: View, owner: Ints | None = None) -> tuple[Ints, 
     for size in range(1, min(max(view.sizes), len(tokens)) + 1):
         value = (value[: len(tokens) - size + 1] ^ tokens[size - 1 :]) * _PRIME
         value ^= value >> np.uint32(15)
+        if size not in view.sizes:
+            continue
         inside = tokens != 0 if size == 1 else sentence[: len(value)] == sentence[size - 1 :]
         found_rows.append(sentence[: len(value)][inside])
         found.append(value[inside] >> shift)

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from replycheck.features import Batch, Floats, Tokens
 from replycheck.text import make_nlp
 from replycheck.training import align
 
-EPOCHS = 4
+EPOCHS = 3
 RATE = 2e-4
 HEAD_RATE = 1e-3
 FROZEN_LAYERS = 2
@@ -250,11 +251,16 @@ def encode(net: Net, tokenizer: Any, spans: Spans, replies: Sequence[str], messa
         return gather(read, len(spans.text), len(replies))
 
 
-def frozen(replies: Sequence[str], messages: Sequence[str]) -> Floats:
-    """(replies, 2 × width) mean vectors of each reply and of its message from the pretrained network as it comes, each of unit length."""
+@cache
+def _as_it_comes() -> tuple[Any, Any]:
     from transformers import AutoModel
 
-    body, tokenizer = AutoModel.from_pretrained(pretrained()).eval(), load_tokenizer(pretrained())
+    return AutoModel.from_pretrained(pretrained()).eval(), load_tokenizer(pretrained())
+
+
+def frozen(replies: Sequence[str], messages: Sequence[str]) -> Floats:
+    """(replies, 2 × width) mean vectors of each reply and of its message from the pretrained network as it comes, each of unit length."""
+    body, tokenizer = _as_it_comes()
     parts = []
     for texts in (replies, messages):
         found = np.zeros((len(texts), body.config.hidden_size), dtype=np.float32)

@@ -33,7 +33,7 @@ _TRIGGERS = np.zeros(1 << 16, dtype=bool)
 _TRIGGERS[
     [
         hash_word(word) & 0xFFFF
-        for word in """911 999 112 000 988 9 116 13 samaritans childline lifeline crisis suicide emergency ambulance a e a&e
+        for word in """911 999 112 000 988 9 116 116123 13 samaritans childline lifeline crisis suicide emergency ambulance e e. a&e
         poison safeguarding child domestic women refuge shelter rape police counsellor counselor counselling counseling doctor
         gp g.p. nurse pharmacist physician midwife therapist solicitor lawyer attorney barrister legal citizens citizen law nhs
         """.split()

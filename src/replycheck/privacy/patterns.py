@@ -235,6 +235,14 @@ RULES: tuple[Rule, ...] = (
         ),
         Kind.ADDRESS,
     ),
+    # in chats nobody writes capitals
+    Rule(
+        _compile(
+            rf"""\b(?:liv(?:e|es|ed|ing)|stay(?:s|ed|ing)?|mov(?:e|ed|ing)|address)[ ](?:(?:is|to|on|in|at)[ ]){{1,2}}
+                 (?P<it>\d{{1,5}}[a-z]?[ ](?:(?!(?:on|in|at|by|to|of|off|the|from|down|along)[ ])[\w'’-]{{2,24}}[ ]){{1,2}}{_STREET}\b)"""
+        ),
+        Kind.ADDRESS,
+    ),
     Rule(_compile(rf"\b(?i:p\.?[ ]?o\.?[ ]?box)[ ]\d{{1,7}}+ {_TAIL}", cased=True), Kind.ADDRESS),
     Rule(_compile(r"\b[A-Z]{1,2}\d[A-Z\d]?[ ]\d[A-Z]{2}\b", cased=True), Kind.ADDRESS),
     Rule(
