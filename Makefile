@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve encoder train evaluate ablation corpus bench bench-compare fuzz privacy simulate bench-audit soak bench-http openapi integrations pictures soak-feedback simulate-retraining bench-retraining clean
+.PHONY: help setup demo test check serve encoder train evaluate ablation corpus bench bench-compare fuzz privacy simulate bench-audit soak bench-http openapi integrations pictures soak-feedback simulate-retraining bench-retraining hostile audit-dependencies clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -115,5 +115,13 @@ simulate-retraining: $(READY) ## try on the corpus what a library's labels are w
 bench-retraining: $(READY) ## time a retraining with 5,000 rows, and its memory
 	$(BIN)/python tests/bench_retraining.py
 
+hostile: $(READY) ## time checks of texts made to be slow, beside ordinary ones of the same length
+	OMP_NUM_THREADS=1 $(BIN)/python tests/bench_hostile.py
+
+audit-dependencies: ## look every pinned dependency up among known vulnerabilities (pip-audit; needs the index's advisory service)
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(VENV)-audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+
 clean: ## remove .venv and caches
-	rm -rf $(VENV) $(VENV)-openapi $(BENCH) $(BENCH_ENCODER) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-openapi $(VENV)-audit $(BENCH) $(BENCH_ENCODER) .pytest_cache .mypy_cache .ruff_cache .hypothesis

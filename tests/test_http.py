@@ -330,6 +330,19 @@ def test_each_key_has_its_own_limit() -> None:
         assert client.post("/v1/check", json={"reply": "a"}, headers={"x-api-key": other}).status_code == 200
 
 
+def test_a_clock_that_is_put_back_shuts_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    with TestClient(fake_app(settings=settled(rate_limit="2/minute"))) as client:
+
+        def answers(at: float) -> list[int]:
+            monkeypatch.setattr(time, "time", lambda: at)
+            return [client.post("/v1/check", json={"reply": "a"}).status_code for _ in range(3)]
+
+        assert answers(now) == [200, 200, 429]
+        assert answers(now + 365 * 86_400) == [200, 200, 429]
+        assert answers(now)[:2] == [200, 200]
+
+
 def test_pages_of_listed_origins_may_call() -> None:
     origin = "https://desk.example.org"
     with TestClient(fake_app(settings=settled(cors_origins=(origin,)))) as client:
