@@ -172,7 +172,7 @@ def test_nothing_that_is_sent_is_in_the_log_of_a_process(address: str, log: Path
 def test_what_is_in_flight_is_answered_before_it_stops(tmp_path: Path) -> None:
     answers: list[int] = []
     with running(tmp_path / "log") as (address, process):
-        body = json.dumps({"reply": "We have a guide for that. " * 3800}).encode()
+        body = json.dumps({"reply": "We have a guide for that. " * 800}).encode()
         callers = [threading.Thread(target=lambda: answers.append(post(address, body)[0])) for _ in range(4)]
         for caller in callers:
             caller.start()
