@@ -25,7 +25,6 @@ from replycheck.codebook import Label
 from replycheck.corpus import Example, read_messages, read_split
 from replycheck.evaluation import auc, macro_f1
 from replycheck.labelling import check_labels, label_next
-from replycheck.reply import Reply
 from replycheck.retraining import WEIGHT, fresh_engine
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,7 +69,7 @@ class World:
         return Checker(fresh_engine([*self.rest, *own(rows, weight)], self.messages).engine, "simulated")
 
     def judge(self, checker: Checker, rows: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
-        verdicts = checker.check_many([Reply(e.reply, e.patron_message or None) for e in rows], reasons=False)
+        verdicts = checker.check_many([e.as_reply for e in rows], reasons=False)
         return np.array([v.probability for v in verdicts]), np.array([v.label is Label.PUSHING for v in verdicts])
 
     def figures(self, how: str, n: int | None, weight: float = WEIGHT, seed: int = SEED) -> dict[str, Any]:
@@ -82,7 +81,7 @@ class World:
             rows = pool
             if n is not None:
                 if how == "label-next":
-                    replies = [Reply(e.reply, e.patron_message or None) for e in pool]
+                    replies = [e.as_reply for e in pool]
                     rows = [pool[c.row] for c in label_next(self.base, replies, n, seed=seed)]
                 else:
                     order = np.random.default_rng(1000 * seed + k).permutation(len(pool))

@@ -244,19 +244,19 @@ def test_courtesy_alone_never_pushes(checker: Checker, hail: str, thanks: str, w
 def test_the_batch_an_item_stands_in_does_not_matter_to_a_single_bit(
     checker: Checker, fast: Checker, training: list[Example]
 ) -> None:
-    items = [Reply(e.reply, e.patron_message or None) for e in training[:120]] + [Reply(e.reply) for e in training[:40]]
+    items = [e.as_reply for e in training[:120]] + [Reply(e.reply) for e in training[:40]]
     for engine in (checker, fast):
         assert [engine.check(i) for i in items] == engine.check_many(items)
 
 
 def test_reasons_are_not_needed_for_the_verdict(checker: Checker, training: list[Example]) -> None:
-    items = [Reply(e.reply, e.patron_message or None) for e in training[:60]]
+    items = [e.as_reply for e in training[:60]]
     without = checker.check_many(items, reasons=False)
     assert [replace(v, reasons=()) for v in checker.check_many(items)] == without
 
 
 def test_reasons_lie_in_the_text_and_point_to_the_label(checker: Checker, training: list[Example]) -> None:
-    verdicts = checker.check_many([Reply(e.reply, e.patron_message or None) for e in training[:200]])
+    verdicts = checker.check_many([e.as_reply for e in training[:200]])
     seen = 0
     for v in verdicts:
         spans = {(s.start, s.end) for s in v.sentences}
@@ -334,6 +334,6 @@ def test_what_is_no_reply_is_called_out_of_domain(checker: Checker, text: str, s
 
 def test_replies_of_other_writers_are_in_domain(checker: Checker, data: Path) -> None:
     examples = read_split(data, "dev")
-    verdicts = checker.check_many([Reply(e.reply, e.patron_message or None) for e in examples], reasons=False)
+    verdicts = checker.check_many([e.as_reply for e in examples], reasons=False)
     strange = [v for v in verdicts if v.unsure_reason is UnsureReason.OUT_OF_DOMAIN]
     assert len(strange) <= 0.03 * len(examples)

@@ -23,7 +23,7 @@ from replycheck.reply import Reply
 
 @pytest.fixture(scope="module")
 def pool(data: Path) -> list[Reply]:
-    return [Reply(e.reply, e.patron_message or None) for e in read_split(data, "dev")][:120]
+    return [e.as_reply for e in read_split(data, "dev")][:120]
 
 
 # --- label-next ------------------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from replycheck.codebook import Label, Move
 from replycheck.corpus import Example, LabelledSentence
 from replycheck.errors import CorpusError
 from replycheck.features import Tokens
-from replycheck.reply import Reply
 from replycheck.text import make_nlp
 from replycheck.training import BASE_RATE, Trained, align, choose_threshold, folds, rate_weights, tabulate, train
 
@@ -41,7 +40,7 @@ def test_a_model_of_four_batches_has_learned_something(
     trained: Trained, training: list[Example], few: list[Example]
 ) -> None:
     others = [e for e in training if e.batch not in {f.batch for f in few} and not e.contested]
-    verdicts = Checker(trained.engine, "few").check_many([Reply(e.reply, e.patron_message or None) for e in others])
+    verdicts = Checker(trained.engine, "few").check_many([e.as_reply for e in others])
     pushing = np.array([e.pushing for e in others])
     probability = np.array([v.probability for v in verdicts])
     assert probability[pushing].mean() > probability[~pushing].mean() + 0.2

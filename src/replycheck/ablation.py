@@ -16,25 +16,22 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from replycheck.checker import Checker
-from replycheck.classifier import KINDS, MOVES, Inputs, MessageKindClassifier, MoveTagger, read_whole, summarise
+from replycheck.classifier import KINDS, MOVES, Inputs, MoveTagger, read_whole, summarise
 from replycheck.codebook import MessageKind
 from replycheck.corpus import REGISTERS, Example, LabelledMessage
 from replycheck.encoder import CorpusEncoder
-from replycheck.evaluation import auc, baselines, macro_f1, pair_figures, reliability
-from replycheck.features import CUES, FORM, Floats, Tokens
+from replycheck.evaluation import auc, baselines, held_out_probability, macro_f1, pair_figures, reliability
+from replycheck.features import CUES, FORM, Floats
 from replycheck.reply import Reply
-from replycheck.text import make_nlp
 from replycheck.training import (
     Table,
     calibrate,
-    choose_threshold,
     folds,
-    guess_kinds,
     head_log_odds,
     out_of_fold,
+    prepare,
+    settle,
     silent,
-    tabulate,
-    tabulate_messages,
     train,
 )
 
@@ -120,10 +117,8 @@ OF_DEEP = (
 
 
 def _figures(table: Table, log_odds: NDArray[np.float64]) -> Record:
-    slope, offset = calibrate(log_odds, table.pushing, table.weight)
-    probability = 1 / (1 + np.exp(-(slope * log_odds + offset)))
-    called = probability >= choose_threshold(probability, table.pushing, table.weight)
-    return _scores(table, probability, called)
+    _, _, probability, threshold = settle(table, log_odds)
+    return _scores(table, probability, probability >= threshold)
 
 
 def _scores(table: Table, score: NDArray[Any], called: NDArray[np.bool_]) -> Record:
@@ -197,9 +192,7 @@ def left_out(table: Table, say: Say) -> list[Record]:
     held_out = [register == r for r in names]
     say("without each register")
     _, log_odds = _chain(table, held_out, PIECES[0])
-    slope, offset = calibrate(log_odds, table.pushing, table.weight)
-    probability = 1 / (1 + np.exp(-(slope * log_odds + offset)))
-    threshold = choose_threshold(probability, table.pushing, table.weight)
+    _, _, probability, threshold = settle(table, log_odds)
     return [
         {
             "register": name,
@@ -233,9 +226,7 @@ def learning_curve(
             say(f"{size} of {len(batches)} batches")
             chosen = set(np.random.default_rng(draw).permutation(batches)[:size].tolist())
             engine = train([e for e in examples if e.batch in chosen], messages).engine
-            verdicts = Checker(engine, "curve").check_many(
-                [Reply(e.reply, e.patron_message or None) for e in scored], reasons=False
-            )
+            verdicts = Checker(engine, "curve").check_many([e.as_reply for e in scored], reasons=False)
             p = np.array([v.probability for v in verdicts])
             scores.append((macro_f1(was, p >= engine.threshold_), auc(was, p) or 0.0))
         f1, area = np.mean(scores, axis=0)
@@ -252,7 +243,7 @@ def learning_curve(
 
 def _cost(judge: Callable[[list[Reply]], object], examples: Sequence[Example]) -> float:
     """Milliseconds a reply on one core: the middle of five runs."""
-    replies = [Reply(e.reply, e.patron_message or None) for e in examples[:TIMED]]
+    replies = [e.as_reply for e in examples[:TIMED]]
     judge(replies)
     taken = []
     for _ in range(5):
@@ -264,7 +255,7 @@ def _cost(judge: Callable[[list[Reply]], object], examples: Sequence[Example]) -
 
 def beside(table: Table, held_out: Masks, engines: dict[str, Checker], say: Say) -> list[Record]:
     """Simpler models on the same folds, with the cost of each on one core."""
-    replies = [Reply(e.reply, e.patron_message or None) for e in table.examples]
+    replies = [e.as_reply for e in table.examples]
     texts = np.array([r.text for r in replies], dtype=object)
     register = {"auc_by_register": dict.fromkeys(REGISTERS, 0.5)}
     most = bool(table.pushing.mean() >= 0.5)
@@ -280,9 +271,7 @@ def beside(table: Table, held_out: Masks, engines: dict[str, Checker], say: Say)
     ]
     for name, model in baselines().items():
         say(name)
-        p = np.zeros(len(texts))
-        for test in held_out:
-            p[test] = model.fit(texts[~test], table.pushing[~test]).predict_proba(texts[test])[:, 1]
+        p = held_out_probability(model, texts, table.pushing, held_out)
         cost = _cost(lambda some, model=model: model.predict_proba([r.text for r in some]), table.examples)  # type: ignore[misc]
         found.append({"model": name, **_scores(table, p, p >= 0.5), "ms": cost})
     found += _frozen(table, held_out, replies, say)
@@ -309,28 +298,25 @@ def _frozen(table: Table, held_out: Masks, replies: Sequence[Reply], say: Say) -
         return []
     say("frozen MiniLM")
     vectors = frozen([r.text for r in replies], [r.patron_message or "" for r in replies])
-    p = np.zeros(len(replies))
-    for test in held_out:
-        model = LogisticRegression(C=10.0, max_iter=2000, class_weight="balanced")
-        p[test] = model.fit(vectors[~test], table.pushing[~test]).predict_proba(vectors[test])[:, 1]
+    model = LogisticRegression(C=10.0, max_iter=2000, class_weight="balanced")
+    p = held_out_probability(model, vectors, table.pushing, held_out)
     cost = _cost(lambda some: frozen([r.text for r in some], [r.patron_message or "" for r in some]), table.examples)
     return [{"model": "frozen MiniLM + logistic regression", **_scores(table, p, p >= 0.5), "ms": cost}]
 
 
-def cascade(engines: dict[str, Checker], examples: Sequence[Example]) -> list[Record]:
+def cascade(engines: dict[str, Checker], examples: Sequence[Example], ms: dict[str, float]) -> list[Record]:
     """The fast engine's verdicts where it is surest, the deep one's for the rest, by the share that the fast one keeps; on other
-    writers' batches, by register."""
+    writers' batches, by register. `ms` is what a reply costs each engine."""
     scored = [e for e in examples if not e.contested]
-    replies = [Reply(e.reply, e.patron_message or None) for e in scored]
+    replies = [e.as_reply for e in scored]
     was = np.array([e.pushing for e in scored])
     register = np.array([e.register for e in scored])
-    called, distance, ms = {}, {}, {}
+    called, distance = {}, {}
     for name, checker in engines.items():
         verdicts = checker.check_many(replies, reasons=False)
         p, t = np.array([v.probability for v in verdicts]), checker.engine.threshold_
         called[name] = p >= t
         distance[name] = np.abs(np.log(p / (1 - p)) - np.log(t / (1 - t)))
-        ms[name] = _cost(lambda some, c=checker: c.check_many(some, reasons=False), scored)  # type: ignore[misc]
     found = []
     for share in (1.0, 0.75, 0.5, 0.25, 0.0):
         kept = distance["fast"] >= np.quantile(distance["fast"], 1 - share) if share else np.zeros(len(was), dtype=bool)
@@ -365,11 +351,7 @@ def ablate(
     table = None
     for name, source in {"fast": None, **({"deep": encoder} if encoder else {})}.items():
         say(f"the {name} engine")
-        tokens = Tokens(make_nlp())
-        table = tabulate(kept, tokens, source)
-        spoken = tabulate_messages(table, messages, tokens, source)
-        kinds = MessageKindClassifier().fit(spoken.batch, spoken.kind, spoken.group, spoken.encoded)
-        table = guess_kinds(table, kinds)
+        table, _ = prepare(kept, messages, source)
         held_out = folds(table.group, 0)
         record["engines"][name] = {
             "pieces": pieces(table, held_out, say),
@@ -380,11 +362,14 @@ def ablate(
             record["engines"][name]["learning_curve"] = learning_curve(examples, messages, dev, say)
     assert table is not None  # noqa: S101 - the fast engine is always there
     record["beside"] = beside(table, folds(table.group, 0), engines, say)
+    ms = {
+        name: _cost(lambda some, c=checker: c.check_many(some, reasons=False), kept)  # type: ignore[misc]
+        for name, checker in engines.items()
+    }
     if len(engines) > 1:
-        record["cascade"] = cascade(engines, dev)
-    for name, checker in engines.items():
+        record["cascade"] = cascade(engines, dev, ms)
+    for name, cost in ms.items():
         whole = {k: v for k, v in record["engines"][name]["pieces"][0].items() if k in _SCORES}
-        cost = _cost(lambda some, c=checker: c.check_many(some, reasons=False), kept)  # type: ignore[misc]
         record["beside"].append({"model": f"the {name} engine", **whole, "ms": cost})
     return record
 

@@ -21,7 +21,7 @@ from replycheck import archive
 from replycheck.classifier import KINDS, MOVES, Engine
 from replycheck.codebook import Label
 from replycheck.encoder import CorpusEncoder, Encoder, OutOfFold
-from replycheck.errors import BundleError, UsageError
+from replycheck.errors import BundleError, unwritable
 
 FORMAT = "replycheck-bundle"
 FORMAT_VERSION = 1
@@ -170,7 +170,7 @@ def _write(folder: Path, manifest: Manifest, contents: dict[str, bytes]) -> None
     try:
         _put(folder, manifest, contents)
     except OSError as problem:
-        raise UsageError(f"{folder}: can't be written: {problem.strerror or type(problem).__name__}") from None
+        raise unwritable(folder, problem) from None
 
 
 def _put(folder: Path, manifest: Manifest, contents: dict[str, bytes]) -> None:

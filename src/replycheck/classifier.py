@@ -263,11 +263,8 @@ class MessageKindClassifier(Estimator):
 
 def by_row(rows: Floats, coef: Floats) -> Floats:
     """`rows @ coef`, each row by itself: how BLAS adds a row up depends on how many there are, and a verdict must not depend on its company."""
-    found: Floats = (
-        (np.ascontiguousarray(rows)[..., None, :] @ coef)[..., 0, :]
-        if coef.ndim > 1
-        else (np.ascontiguousarray(rows)[..., None, :] @ coef)[..., 0]
-    )
+    each = np.ascontiguousarray(rows)[..., None, :] @ coef
+    found: Floats = each[..., 0, :] if coef.ndim > 1 else each[..., 0]
     return found
 
 

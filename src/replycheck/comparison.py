@@ -17,7 +17,7 @@ from replycheck.checker import Checker
 from replycheck.codebook import Label
 from replycheck.corpus import Case, Example
 from replycheck.evaluation import case_results, interval, label_figures, macro_f1
-from replycheck.reply import Reply, Verdict
+from replycheck.reply import Verdict
 
 Record = dict[str, Any]
 Bools = NDArray[np.bool_]
@@ -99,7 +99,7 @@ def conclude(record: Record) -> Record:
 
 
 def _verdicts(checker: Checker, examples: Sequence[Example]) -> list[Verdict]:
-    return checker.check_many([Reply(e.reply, e.patron_message or None) for e in examples], reasons=False)
+    return checker.check_many([e.as_reply for e in examples], reasons=False)
 
 
 def _rows(examples: Sequence[Example], old: Sequence[Verdict], new: Sequence[Verdict]) -> Record:

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 
 from replycheck.codebook import Label, MessageKind, Move
 from replycheck.errors import CorpusError
+from replycheck.reply import Reply
 
 SPLITS = ("train", "dev", "test")
 REGISTERS = ("real", "eloquent", "other-organisation")
@@ -68,6 +69,11 @@ class Example:
     sentences: tuple[LabelledSentence, ...] = ()
     annotations: tuple[Annotation, ...] = ()
     weight: float = 1.0
+
+    @property
+    def as_reply(self) -> Reply:
+        """What a checker is given of it."""
+        return Reply(self.reply, self.patron_message or None)
 
     @property
     def pushing(self) -> bool:

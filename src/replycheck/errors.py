@@ -23,6 +23,11 @@ class UsageError(ReplycheckError):
     """The call is wrong: an unknown column, option or suffix."""
 
 
+def unwritable(place: str | Path, problem: OSError, then: str = "") -> UsageError:
+    """What to raise where the disk does not take something; `then` says what is left and what to do."""
+    return UsageError(f"{place}: can't be written: {problem.strerror or type(problem).__name__}{then and f'; {then}'}")
+
+
 class PromotionRefused(ReplycheckError):
     """The new model is worse where it must not be; names what speaks against it."""
 

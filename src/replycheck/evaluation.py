@@ -169,7 +169,7 @@ def reliability(pushing: Bools, probability: Floats, bins: int = 10) -> Record:
 
 def move_figures(checker: Checker, examples: Sequence[Example]) -> Record:
     """Moves and sides of the labelled sentences, as predicted for the sentences found; and how well those were found."""
-    batch, judged = checker.judge([Reply(e.reply, e.patron_message or None) for e in examples])
+    batch, judged = checker.judge([e.as_reply for e in examples])
     move, _ = align(batch, examples)
     seen = move >= 0
     called = judged.moves.argmax(axis=1)
@@ -354,17 +354,24 @@ def baseline_figures(train_on: Sequence[Example], try_on: Sequence[Example]) -> 
     return found
 
 
+def held_out_probability(
+    model: Any, given: NDArray[Any], pushing: Bools, held_out: Sequence[Bools]
+) -> NDArray[np.float64]:
+    """Probability of pushing of each row of `given`, from a model fitted without the row's fold."""
+    found = np.zeros(len(pushing))
+    for test in held_out:
+        found[test] = model.fit(given[~test], pushing[~test]).predict_proba(given[test])[:, 1]
+    return found
+
+
 def hard_items(examples: Sequence[Example], seed: int = 0) -> set[str]:
     """Ids that the TF-IDF baseline misses out of fold, or that a reader was torn about."""
     y = np.array([e.pushing for e in examples])
     texts = np.array([e.reply for e in examples], dtype=object)
     group = np.unique([e.batch for e in examples], return_inverse=True)[1]
     found = {e.id for e in examples if any(not a.sure for a in e.annotations)}
-    for test in folds(group, seed):
-        model = baselines()["TF-IDF + logistic regression"].fit(texts[~test], y[~test])
-        called = model.predict(texts[test])
-        found |= {examples[i].id for i, c in zip(np.flatnonzero(test).tolist(), called, strict=True) if c != y[i]}
-    return found
+    called = held_out_probability(baselines()["TF-IDF + logistic regression"], texts, y, folds(group, seed)) > 0.5
+    return found | {examples[i].id for i in np.flatnonzero(called != y).tolist()}
 
 
 # --- the whole ---------------------------------------------------------------------------------------------------
@@ -373,7 +380,7 @@ def hard_items(examples: Sequence[Example], seed: int = 0) -> set[str]:
 def measure(checker: Checker, examples: Sequence[Example], train_on: Sequence[Example] | None = None) -> Record:
     """Every figure on held-out examples; with `train_on` the baselines beside them. Contested examples are counted, not scored."""
     scored = [e for e in examples if not e.contested]
-    verdicts = checker.check_many([Reply(e.reply, e.patron_message or None) for e in scored], reasons=False)
+    verdicts = checker.check_many([e.as_reply for e in scored], reasons=False)
     probability = np.array([v.probability for v in verdicts])
     unsure = np.array([v.unsure for v in verdicts])
     threshold = checker.engine.threshold_
@@ -464,7 +471,7 @@ def cross_validate(
         engine.encoder = encoder
         checker = Checker(engine, "fold")
         outside = [e for e, t in zip(kept, test, strict=True) if t]
-        verdicts = checker.check_many([Reply(e.reply, e.patron_message or None) for e in outside], reasons=False)
+        verdicts = checker.check_many([e.as_reply for e in outside], reasons=False)
         probability[test] = [v.probability for v in verdicts]
         called[test] = [v.label is Label.PUSHING for v in verdicts]
     pushing = np.array([e.pushing for e in kept])
@@ -488,7 +495,7 @@ def cross_validate(
 def known_failures(checker: Checker, examples: Sequence[Example], most: int = 10) -> list[Record]:
     """The examples that the model is wrong about with most confidence, half missed and half false alarms, most confident first."""
     scored = [e for e in examples if not e.contested]
-    verdicts = checker.check_many([Reply(e.reply, e.patron_message or None) for e in scored], reasons=False)
+    verdicts = checker.check_many([e.as_reply for e in scored], reasons=False)
     threshold = checker.engine.threshold_
     wrong = [(v.probability - threshold, e, v) for v, e in zip(verdicts, scored, strict=True) if v.label is not e.label]
     wrong.sort(key=lambda w: (-abs(w[0]), w[1].id))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from replycheck.conversation import Unread
-from replycheck.errors import UnreadableInput, UsageError
+from replycheck.errors import UnreadableInput, UsageError, unwritable
 
 FOLDER = ".audit"
 _STATE = "state.json"
@@ -99,7 +99,7 @@ class Journal:
                 f"{out}: another audit is being written there; wait for it, or give another folder"
             ) from None
         except OSError as problem:
-            raise UsageError(f"{out}: can't be written: {problem.strerror or type(problem).__name__}") from None
+            raise unwritable(out, problem) from None
         try:
             if not resume:
                 shutil.rmtree(self.parts, ignore_errors=True)
@@ -110,11 +110,10 @@ class Journal:
                 self.parts.mkdir(exist_ok=True)
                 _put(self.folder / _STATE, json.dumps(state, indent=1))
             self.finished = {int(p.stem) for p in self.parts.glob("*.jsonl") if _sound(p)}
-        except OSError as problem:
+        except BaseException as problem:
             self._lock.release()
-            raise UsageError(f"{out}: can't be written: {problem.strerror or type(problem).__name__}") from None
-        except BaseException:
-            self._lock.release()
+            if isinstance(problem, OSError):
+                raise unwritable(out, problem) from None
             raise
 
     def __enter__(self) -> Journal:
@@ -130,10 +129,8 @@ class Journal:
             text = "\n".join([head, *lines]) + "\n"
             _put(self._part(number), f"{_checksum(text)}\n{text}")
         except OSError as problem:
-            raise UsageError(
-                f"{self.folder}: can't be written: {problem.strerror or type(problem).__name__}; "
-                "what is finished is kept, and the same command goes on from there"
-            ) from None
+            then = "what is finished is kept, and the same command goes on from there"
+            raise unwritable(self.folder, problem, then) from None
         self.finished.add(number)
 
     def unread(self) -> list[Unread]:

@@ -154,11 +154,8 @@ def write_sheet(
     for each in book.worksheets:
         for cell in each[1]:
             cell.font = Font(bold=True)
-    try:
-        with replacing(path) as new:
-            book.save(new)
-    except OSError as problem:
-        raise UsageError(f"{path}: can't be written: {problem.strerror or type(problem).__name__}") from None
+    with replacing(path) as new:
+        book.save(new)
 
 
 def _row(sheet: Any, at: int, values: Sequence[Any]) -> None:

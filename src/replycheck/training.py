@@ -171,6 +171,17 @@ def guess_kinds(table: Table, classifier: MessageKindClassifier) -> Table:
     return replace(table, kind=np.where(unknown, said.argmax(axis=1), table.kind))
 
 
+def prepare(
+    examples: Sequence[Example], messages: Sequence[LabelledMessage], encoder: CorpusEncoder | None
+) -> tuple[Table, MessageKindClassifier]:
+    """Arrays of the examples, every message with a kind, and the fitted classifier of kinds."""
+    tokens = Tokens(make_nlp())
+    table = tabulate(examples, tokens, encoder)
+    spoken = tabulate_messages(table, messages, tokens, encoder)
+    kinds = MessageKindClassifier().fit(spoken.batch, spoken.kind, spoken.group, spoken.encoded)
+    return guess_kinds(table, kinds), kinds
+
+
 # --- fitting each step -------------------------------------------------------------------------------------------
 
 
@@ -300,20 +311,14 @@ def _train(
     progress: Progress,
 ) -> Trained:
     progress("reading sentences", 0, 1)
-    tokens = Tokens(make_nlp())
-    table = tabulate([e for e in examples if not e.contested], tokens, encoder)
-    spoken = tabulate_messages(table, messages, tokens, encoder)
-    kinds = MessageKindClassifier().fit(spoken.batch, spoken.kind, spoken.group, spoken.encoded)
-    table = guess_kinds(table, kinds)
+    table, kinds = prepare([e for e in examples if not e.contested], messages, encoder)
     progress("reading sentences", 1, 1)
     held_out = folds(table.group, seed)
     moves, scored = out_of_fold(table, held_out, jobs, progress)
     read = read_whole(scored, table.given.words, table.reply.sentence_text, table.reply.texts)
     summary = summarise(moves, table.given.words, table.reply.sentence_text, table.reply.texts)
     log_odds = head_log_odds(table, held_out, summary, read)
-    slope, offset = calibrate(log_odds, table.pushing, table.weight)
-    probability = 1 / (1 + np.exp(-(slope * log_odds + offset)))
-    threshold = choose_threshold(probability, table.pushing, table.weight)
+    slope, offset, probability, threshold = settle(table, log_odds)
     distance = np.abs(np.log(probability / (1 - probability)) - np.log(threshold / (1 - threshold)))
     band = float(np.quantile(distance, 1 - COVERAGE))
 
@@ -331,6 +336,13 @@ def _train(
     )
     progress("fitting the steps", 1, 1)
     return Trained(engine, probability.astype(np.float32))
+
+
+def settle(table: Table, log_odds: NDArray[np.float64]) -> tuple[float, float, NDArray[np.float64], float]:
+    """(slope, offset, probabilities, threshold): calibration and threshold chosen on out-of-fold log-odds."""
+    slope, offset = calibrate(log_odds, table.pushing, table.weight)
+    probability = 1 / (1 + np.exp(-(slope * log_odds + offset)))
+    return slope, offset, probability, choose_threshold(probability, table.pushing, table.weight)
 
 
 def calibrate(

@@ -9,7 +9,6 @@ from bench.bench_engine import FEW, MANY, many
 from bench.conftest import Measure
 from replycheck.checker import Checker
 from replycheck.codebook import Label
-from replycheck.reply import Reply
 
 FLOOR = "floor: 60 words"
 
@@ -17,7 +16,7 @@ FLOOR = "floor: 60 words"
 @pytest.fixture(scope="session")
 def on_dev(checkers: dict[str, Checker]) -> dict[str, float]:
     """Macro-F1 of the engines on the development batches."""
-    some = [Reply(e.reply, e.patron_message or None) for e in texts.examples("dev")]
+    some = [e.as_reply for e in texts.examples("dev")]
     return {
         name: subjects.macro_f1_on_dev([v.label is Label.PUSHING for v in checker.check_many(some, reasons=False)])
         for name, checker in checkers.items()

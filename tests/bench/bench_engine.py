@@ -105,24 +105,9 @@ def sized(count: int) -> list[Reply]:
     return (made * (count // len(made) + 1))[:count]
 
 
-@pytest.mark.parametrize("size", SIZES[:4])
+@pytest.mark.parametrize("size", [*SIZES[:4], *(pytest.param(n, marks=pytest.mark.once) for n in SIZES[4:])])
 def test_size(measure: Measure, checkers: dict[str, Checker], size: int) -> None:
-    some = sized(size)
-    checkers["fast"].check_many(some)
-    measure(
-        f"fast, {size:,} at once",
-        lambda: checkers["fast"].check_many(some, reasons=False),
-        replies=size,
-        over="floor: 60 words, made up",
-        group="size",
-        size=size,
-    )
-
-
-@pytest.mark.once
-@pytest.mark.parametrize("size", SIZES[4:])
-def test_large_size(measure: Measure, checkers: dict[str, Checker], size: int) -> None:
-    if SHORT:
+    if SHORT and size in SIZES[4:]:
         pytest.skip("takes too long for a short try")
     some = sized(size)
     measure(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -17,20 +17,8 @@ SHORT = "BENCH_SHORT" in os.environ
 """Whether only the way is tried: fewer texts, each timed once."""
 
 
-class Measure(Protocol):
-    """See `measure`."""
-
-    def __call__(
-        self,
-        row: str,
-        call: Callable[..., object],
-        *,
-        replies: int = 1,
-        over: str | None = None,
-        fresh: Callable[[], object] | None = None,
-        fills: dict[str, float] | None = None,
-        **said: Any,
-    ) -> None: ...
+Measure = Callable[..., None]
+"""What the fixture `measure` gives."""
 
 
 @pytest.fixture(scope="session", params=range(TURNS), autouse=True)

@@ -20,7 +20,7 @@ def examples(split: str) -> list[Example]:
 def sixty() -> list[Reply]:
     """Replies of 55 to 65 words, with the messages they answer."""
     found = [*examples("train"), *examples("dev")]
-    return [Reply(e.reply, e.patron_message or None) for e in found if 55 <= len(e.reply.split()) <= 65]
+    return [e.as_reply for e in found if 55 <= len(e.reply.split()) <= 65]
 
 
 def alone(replies: list[Reply]) -> list[Reply]:
