@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -192,6 +192,41 @@ def test_two_workers_serve_and_count_together(tmp_path: Path) -> None:
         assert 'replycheck_requests_total{route="/v1/check",status="200"} 20.0' in page
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) in (0, -signal.SIGTERM)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts sockets in /proc")
+def test_lasting_connections_are_spread_over_the_workers(tmp_path: Path) -> None:
+    def sockets(pid: int) -> int:
+        return sum(os.readlink(f).startswith("socket:") for f in Path(f"/proc/{pid}/fd").iterdir() if f.is_symlink())
+
+    with running(tmp_path / "log", "--workers", "2") as (address, process), ExitStack() as stack:
+        until = time.monotonic() + 60
+        while len(serving := listening(process.pid, address)) < 2 and time.monotonic() < until:
+            time.sleep(0.1)
+        before = [sockets(pid) for pid in serving]
+        host, port = address.removeprefix("http://").split(":")
+        for _ in range(40):
+            s = stack.enter_context(socket.create_connection((host, int(port))))
+            s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b" 200 " in s.recv(4096)
+        assert all(sockets(pid) - known >= 5 for pid, known in zip(serving, before, strict=True))
+
+
+def listening(pid: int, address: str) -> list[int]:
+    """The workers of a service that listen to its port with a socket of their own."""
+    port = f":{int(address.rpartition(':')[2]):04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    inodes = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(port) and row[3] == "0A"}
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(c) for c in children if any(os.readlink(f) in inodes for f in Path(f"/proc/{c}/fd").iterdir())]
+
+
+def test_a_second_service_is_refused_the_port_of_workers(tmp_path: Path) -> None:
+    with running(tmp_path / "log", "--workers", "2") as (address, _):
+        command = [sys.executable, "-m", "replycheck_api", "--workers", "2", "--port", address.rpartition(":")[2]]
+        second = subprocess.run(command, capture_output=True, timeout=60)
+    assert second.returncode != 0
+    assert b"in use" in second.stderr
 
 
 # --- the start -------------------------------------------------------------------------------------------------------

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import socket
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import fields
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
 
 from replycheck.bundle import inspect_bundle
 from replycheck.errors import ReplycheckError, UsageError
@@ -35,6 +37,32 @@ class Server(uvicorn.Server):
         """Start, and say where."""
         await super().startup(sockets)
         _say_where(self.config.host, self.servers[0].sockets[0].getsockname()[1])
+
+
+_SPREADS = sys.platform == "linux"
+"""Whether the kernel spreads connections over the processes that listen to one port."""
+
+
+class OwnListener(asyncio.SelectorEventLoop):
+    """The event loop of one of several workers: it listens to their port with a socket of its own, so that the kernel deals connections
+    out. From one shared socket the worker that wakes first takes all that wait, and a proxy's few lasting connections may end up in one.
+    """
+
+    async def create_server(self, *args: Any, sock: socket.socket | None = None, **kwargs: Any) -> asyncio.Server:
+        """As of asyncio; of `sock`, which all workers hold, only the address is used."""
+        if sock is not None:
+            sock = _listener(*sock.getsockname()[:2])
+        return await super().create_server(*args, sock=sock, **kwargs)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """A socket bound to a port that others bind to as well."""
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    made.bind((host, port))
+    made.set_inheritable(True)
+    return made
 
 
 def _config(settings: Settings) -> dict[str, Any]:
@@ -104,14 +132,21 @@ def _serve_with_workers(settings: Settings) -> None:
         os.environ[FOLDER] = stack.enter_context(tempfile.TemporaryDirectory(prefix="replycheck-metrics-"))
         log_to_standard_error(settings.log_level)
         _say_where(settings.host, settings.port)
-        uvicorn.run(
+        config = uvicorn.Config(
             "replycheck_api.__main__:worker",
             factory=True,
             host=settings.host,
             port=settings.port,
             workers=settings.workers,
+            loop="replycheck_api.__main__:OwnListener" if _SPREADS else "auto",
             **_config(settings),
         )
+        listener = config.bind_socket()
+        if _SPREADS:
+            listener.close()  # the port was free: a second service must not be dealt half of the first one's connections
+            listener = _listener(settings.host, settings.port)
+        with closing(listener):
+            Multiprocess(config, sockets=[listener]).run()
 
 
 def _parser() -> argparse.ArgumentParser:
