@@ -214,7 +214,7 @@ def test_the_extension_reads_the_draft_of_the_page_that_one_is_on(extended: Any,
         panel.reload()
         panel.wait_for_selector("#verdict[aria-busy=false] .headline")
         shown = panel.inner_text("#verdict")
-        assert "This reply pushes services." in shown, name
+        assert "pushes services." in shown, name
         assert panel.locator(".sentences li").count() == 2, (name, shown)
         assert "Please book through our equipment page." in shown
         assert MESSAGE not in shown

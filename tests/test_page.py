@@ -31,7 +31,7 @@ from browsing import CHROMIUM, chromium, serving
 in_browser = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium: the page was not tried in a browser (apt-get install chromium)"
 )
-MESSAGE = "My students can't film their projects, they've nothing to film on."
+MESSAGE = "It's a pity that my students can't film their projects; they've nothing to film on."
 PUSHING = "Thanks so much! We have cameras to borrow at the tech desk. Please book through our equipment page."
 LISTENING = "I love that you have them filming. What should they take away from it, and what have they tried so far?"
 MIXED = "Thanks! We have cameras to borrow at the tech desk. Please book through our equipment page. What would you like them to make?"

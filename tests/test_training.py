@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +10,11 @@ import pytest
 from replycheck.bundle import _settled
 from replycheck.checker import Checker
 from replycheck.codebook import Label, Move
-from replycheck.corpus import Example, LabelledSentence
+from replycheck.corpus import Annotation, Example, LabelledSentence
 from replycheck.errors import CorpusError
 from replycheck.features import Tokens
 from replycheck.text import make_nlp
-from replycheck.training import BASE_RATE, Trained, align, choose_threshold, folds, rate_weights, tabulate, train
+from replycheck.training import BASE_RATE, Trained, align, choose_threshold, folds, rate_weights, train
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +85,8 @@ def test_one_label_or_one_group_is_said_plainly(few: list[Example]) -> None:
         train([replace(e, batch="one") for e in few], jobs=1)
 
 
-def test_contested_examples_teach_nothing(few: list[Example]) -> None:
-    table = tabulate([e for e in few if not e.contested], Tokens(make_nlp()))
-    assert Counter(e.contested for e in table.examples) == {False: len(table.examples)}
-    pushing = [replace(e, contested=True) for e in few if e.pushing]
+def test_what_readers_differ_on_teaches_nothing(few: list[Example]) -> None:
+    at_odds = tuple(Annotation(who, label) for who, label in (("A", Label.LISTENING), ("B", Label.PUSHING)))
+    pushing = [replace(e, contested=True, annotations=at_odds) for e in few if e.pushing]
     with pytest.raises(CorpusError, match="both labels"):
         train([e for e in few if not e.pushing] + pushing, jobs=1)

@@ -242,7 +242,7 @@ def _short(text: str, most: int = 160) -> str:
 def _agreement(part: Record) -> str:
     rows = [["label", k, v["n"], v.get("raw"), v.get("kappa")] for k, v in part["label"].items()]
     rows += [["kind", k, v["n"], v.get("raw"), v.get("kappa")] for k, v in part["kind"].items()]
-    rows.append(["moves", "writer–B", part["moves"]["n"], part["moves"].get("raw"), part["moves"].get("kappa")])
+    rows.append(["moves", "first reader–B", part["moves"]["n"], part["moves"].get("raw"), part["moves"].get("kappa")])
     felt = part["felt_with_label"]
     rows.append(["felt heard or pushed", "C–label", felt["n"], felt.get("raw"), felt.get("kappa")])
     whole = _table(["of", "between", "n", "raw", "κ"], rows)
@@ -255,9 +255,9 @@ def _agreement(part: Record) -> str:
     return "\n\n".join(
         [
             whole,
-            f"What was contested: {contested or 'nothing'}. Moves that writer and B took for each other most often, in sentences: {disputed}. "
+            f"What was contested: {contested or 'nothing'}. Moves that the first reader (the writer, or A where the writer judged nothing) and B took for each other most often, in sentences: {disputed}. "
             "What the rulings are, and which were added because a pattern showed, is in `data/CODEBOOK.md`.",
-            "By batch (label and kind between A and B, moves between writer and B):",
+            "By batch (label and kind between A and B, moves between the first reader and B):",
             _table(["batch", "label raw", "κ", "kind raw", "κ", "moves raw", "κ"], by_batch),
         ]
     )

@@ -7,6 +7,7 @@ answer to a request (a social message is read with its own moves), and the readi
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from inspect import signature
@@ -321,6 +322,7 @@ class MoveTagger(Estimator):
         """`kind` of each sentence's message, the numbers of its move and group; `rows` picks the sentences learned from
         (a sentence may be named twice, with two moves and two weights)."""
         from scipy import sparse
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 
         each = np.arange(given.batch.sentences)
@@ -333,7 +335,9 @@ class MoveTagger(Estimator):
         matrix = sparse.hstack([sparse.csr_matrix(dense), found], format="csr")
         if rows is not None:
             matrix = matrix[rows]
-        model = LogisticRegression(C=self.C, max_iter=120, tol=1e-3).fit(matrix, moves, sample_weight=weight)
+        with warnings.catch_warnings():  # the bound is one of time, and the whole corpus reaches it
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model = LogisticRegression(C=self.C, max_iter=120, tol=1e-3).fit(matrix, moves, sample_weight=weight)
         coef, self.intercept_ = _all_classes(model, len(MOVES))
         parts = np.split(coef.T, [given.dense.shape[1], dense.shape[1]])
         self.dense_coef_, self.kind_coef_, self.coef_ = (np.ascontiguousarray(part) for part in parts)

@@ -12,7 +12,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -38,7 +38,7 @@ class LabelledSentence:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What one reader said: the writer, A (label), B (moves, label), or C (felt heard or pushed)."""
+    """What one reader said: the writer, A (label; moves too where the writer judged nothing), B (moves, label), or C (felt heard or pushed)."""
 
     who: Literal["writer", "A", "B", "C"]
     label: Label | None = None
@@ -116,6 +116,18 @@ def agreed_label(annotations: Sequence[Annotation]) -> tuple[Label, bool]:
     return counts[0][0], no_majority or torn >= 2
 
 
+def learnable(examples: Iterable[Example]) -> list[Example]:
+    """What a model learns from: contested examples are left out, save those whose readers were torn and yet all gave the same label,
+    which count half."""
+    kept = []
+    for e in examples:
+        if not e.contested:
+            kept.append(e)
+        elif len({a.label for a in e.annotations if a.label}) == 1:
+            kept.append(replace(e, weight=e.weight / 2))
+    return kept
+
+
 def agreed_kind(annotations: Sequence[Annotation]) -> MessageKind | None:
     """Majority kind; the writer's where there is none."""
     kinds = [a.kind for a in annotations if a.kind is not None]
@@ -126,13 +138,18 @@ def agreed_kind(annotations: Sequence[Annotation]) -> MessageKind | None:
 
 
 def agreed_moves(annotations: Sequence[Annotation]) -> list[tuple[Move, Move | None]]:
-    """(move, other) a sentence: B's move stands, since B judged without knowing the intention; the writer's is kept
+    """(move, other) a sentence: B's move stands, since B judged without knowing the intention; the first reader's is kept
     beside it where the two differ."""
-    readers = {a.who: a.moves for a in annotations if a.moves}
-    writer, second = readers.get("writer", ()), readers.get("B", ())
+    first, second = moves_read(annotations)
     if not second:
-        return [(m, None) for m in writer]
-    return [(b, w if w is not b else None) for w, b in zip(writer, second, strict=True)]
+        return [(m, None) for m in first]
+    return [(b, a if a is not b else None) for a, b in zip(first, second, strict=True)]
+
+
+def moves_read(annotations: Sequence[Annotation]) -> tuple[tuple[Move, ...], tuple[Move, ...]]:
+    """Moves by the first reader (the writer, or A where the writer judged nothing) and by B; empty where there are none."""
+    by = {a.who: a.moves for a in annotations if a.moves}
+    return by.get("writer") or by.get("A", ()), by.get("B", ())
 
 
 # --- reading -----------------------------------------------------------------------------------------------------

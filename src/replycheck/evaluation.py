@@ -31,6 +31,7 @@ from replycheck.corpus import (
     Example,
     LabelledMessage,
     fingerprint,
+    moves_read,
     read_cases,
     read_messages,
     read_split,
@@ -218,7 +219,7 @@ def pair_figures(examples: Sequence[Example], called: Bools) -> Record:
 
 def agreement(examples: Iterable[Example]) -> Record:
     """Raw agreement and Cohen's κ of the readers, over all and by batch: A with B, the writer with each, C with the agreed label;
-    moves of writer and B. And what was contested, by what it is about."""
+    moves of the first reader (see `moves_read`) and B. And what was contested, by what it is about."""
     examples = list(examples)
     batches = {b: _agreed([e for e in examples if e.batch == b]) for b in sorted({e.batch for e in examples})}
     contested = [e for e in examples if e.contested]
@@ -234,12 +235,12 @@ def agreement(examples: Iterable[Example]) -> Record:
 
 
 def _disputed(examples: Sequence[Example], most: int = 10) -> list[Record]:
-    """The pairs of moves that writer and B differ on most often."""
+    """The pairs of moves that the first reader and B differ on most often."""
     found: Counter[tuple[str, str]] = Counter()
     for e in examples:
-        by = {a.who: a for a in e.annotations}
-        if "B" in by and "writer" in by:
-            both = zip(by["writer"].moves, by["B"].moves, strict=True)
+        first, second = moves_read(e.annotations)
+        if first and second:
+            both = zip(first, second, strict=True)
             found.update((min(a, b), max(a, b)) for a, b in both if a != b)
     return [{"moves": list(pair), "times": n} for pair, n in found.most_common(most)]
 
@@ -259,8 +260,9 @@ def _agreed(examples: Iterable[Example]) -> Record:
                     kinds[name].append((a.kind, b.kind))
         if "C" in by:
             felt.append(("listening" if by["C"].felt == "heard" else "service-pushing", e.label))
-        if "B" in by and "writer" in by:
-            moves += zip(by["writer"].moves, by["B"].moves, strict=True)
+        first, second = moves_read(e.annotations)
+        if first and second:
+            moves += zip(first, second, strict=True)
 
     def figures(pairs: list[tuple[str, str]]) -> Record:
         if not pairs:

@@ -21,7 +21,7 @@ from torch import nn
 
 from replycheck.bundle import ENCODER, NOTICE, OUT_OF_FOLD, TOKENIZER
 from replycheck.classifier import KINDS, MOVES
-from replycheck.corpus import Example, LabelledMessage
+from replycheck.corpus import Example, LabelledMessage, learnable
 from replycheck.encoder import (
     CLS,
     COLUMNS,
@@ -39,7 +39,7 @@ from replycheck.features import Batch, Floats, Tokens
 from replycheck.text import make_nlp
 from replycheck.training import align
 
-EPOCHS = 3
+EPOCHS = 2
 RATE = 2e-4
 HEAD_RATE = 1e-3
 FROZEN_LAYERS = 2
@@ -325,7 +325,7 @@ def finetune(
 ) -> dict[str, bytes]:
     """The files of an encoder (`bundle.OF_ENCODER`), from training batches: one network from all of them, which ships, and two from
     half of the batches each, for the out-of-fold outputs. About 45 minutes on two cores for 1,500 replies."""
-    examples = [e for e in examples if not e.contested]
+    examples = learnable(examples)
     tokens, tokenizer = Tokens(make_nlp()), load_tokenizer(pretrained())
     reply = tokens.batch([e.reply for e in examples])
     words = np.bincount(reply.token_sentence, minlength=reply.sentences).astype(np.float32) - 1

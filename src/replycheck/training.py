@@ -34,7 +34,7 @@ from replycheck.classifier import (
     summarise,
 )
 from replycheck.codebook import MessageKind
-from replycheck.corpus import Example, LabelledMessage
+from replycheck.corpus import Example, LabelledMessage, learnable
 from replycheck.encoder import CorpusEncoder, Encoded, Spans
 from replycheck.errors import CorpusError
 from replycheck.features import Batch, Floats, Ints, Tokens
@@ -297,7 +297,7 @@ def train(
     jobs: int = 2,
     progress: Progress = silent,
 ) -> Trained:
-    """Fit the whole chain: the deep engine with an encoder, else the fast one. Contested examples teach neither moves nor labels."""
+    """Fit the whole chain: the deep engine with an encoder, else the fast one. What is learned from is told by `learnable`."""
     with threadpool_limits(1):
         return _train(examples, messages, encoder, seed, jobs, progress)
 
@@ -311,7 +311,7 @@ def _train(
     progress: Progress,
 ) -> Trained:
     progress("reading sentences", 0, 1)
-    table, kinds = prepare([e for e in examples if not e.contested], messages, encoder)
+    table, kinds = prepare(learnable(examples), messages, encoder)
     progress("reading sentences", 1, 1)
     held_out = folds(table.group, seed)
     moves, scored = out_of_fold(table, held_out, jobs, progress)
