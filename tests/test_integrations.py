@@ -214,7 +214,8 @@ def test_the_extension_reads_the_draft_of_the_page_that_one_is_on(extended: Any,
         panel.reload()
         panel.wait_for_selector("#verdict[aria-busy=false] .headline")
         shown = panel.inner_text("#verdict")
-        assert "pushes services." in shown, name
+        surely = "probably " if name == "design" else ""  # there it quotes no message
+        assert f"This reply {surely}pushes services." in shown, name
         assert panel.locator(".sentences li").count() == 2, (name, shown)
         assert "Please book through our equipment page." in shown
         assert MESSAGE not in shown

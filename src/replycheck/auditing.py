@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from replycheck.conversation import Conversation, Unread
-from replycheck.errors import UsageError
+from replycheck.errors import UsageError, unwritable
 from replycheck.findings import Judged, Task, digest, judge
 from replycheck.journal import Journal, files_of, fingerprints
 from replycheck.position import Position
@@ -342,9 +342,7 @@ def _writing(out: Path) -> Iterator[None]:
     except Exception as problem:
         if not (why := not_written(problem)):
             raise
-        raise UsageError(
-            f"{out}: can't be written: {why}; what is judged is kept, and the same command goes on from there"
-        ) from None
+        raise unwritable(out, why, "what is judged is kept, and the same command goes on from there") from None
 
 
 def _sentences(found: Sequence[Canned], paths: Sequence[Path], options: Options, task: Task) -> list[dict[str, Any]]:

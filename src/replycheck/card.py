@@ -78,7 +78,7 @@ def _head(record: Record, manifest: Manifest) -> str:
     return (
         f"Engine *{manifest.engine}*; trained on {trained}. Threshold {manifest.threshold:.2f}, chosen on grouped "
         f"out-of-fold predictions for a base rate of {record['base_rate']:.0%} pushing replies, and calibrated for the same. "
-        f"Contested items, counted and left out of training and of every figure: {contested}. "
+        f"Contested items, counted and left out of every figure: {contested}; in training those whose readers were torn, and yet all gave the same label, count half. "
         f"Rendered from `evaluation.json`; made anew by `make train`."
     )
 

@@ -23,9 +23,14 @@ class UsageError(ReplycheckError):
     """The call is wrong: an unknown column, option or suffix."""
 
 
-def unwritable(place: str | Path, problem: OSError, then: str = "") -> UsageError:
+def unwritable(place: str | Path, why: OSError | str, then: str = "") -> UsageError:
     """What to raise where the disk does not take something; `then` says what is left and what to do."""
-    return UsageError(f"{place}: can't be written: {problem.strerror or type(problem).__name__}{then and f'; {then}'}")
+    return UsageError(f"{place}: can't be written: {why if isinstance(why, str) else said(why)}{then and f'; {then}'}")
+
+
+def said(problem: OSError) -> str:
+    """What the system says of it, in a few words."""
+    return problem.strerror or type(problem).__name__
 
 
 class PromotionRefused(ReplycheckError):

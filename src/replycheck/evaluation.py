@@ -238,11 +238,14 @@ def _disputed(examples: Sequence[Example], most: int = 10) -> list[Record]:
     """The pairs of moves that the first reader and B differ on most often."""
     found: Counter[tuple[str, str]] = Counter()
     for e in examples:
-        first, second = moves_read(e.annotations)
-        if first and second:
-            both = zip(first, second, strict=True)
-            found.update((min(a, b), max(a, b)) for a, b in both if a != b)
+        found.update((min(a, b), max(a, b)) for a, b in _moves_of_both(e) if a != b)
     return [{"moves": list(pair), "times": n} for pair, n in found.most_common(most)]
+
+
+def _moves_of_both(example: Example) -> list[tuple[str, str]]:
+    """(first reader's, B's) move of each sentence; none where one of them gave none."""
+    first, second = moves_read(example.annotations)
+    return list(zip(first, second, strict=True)) if first and second else []
 
 
 def _agreed(examples: Iterable[Example]) -> Record:
@@ -260,9 +263,7 @@ def _agreed(examples: Iterable[Example]) -> Record:
                     kinds[name].append((a.kind, b.kind))
         if "C" in by:
             felt.append(("listening" if by["C"].felt == "heard" else "service-pushing", e.label))
-        first, second = moves_read(e.annotations)
-        if first and second:
-            moves += zip(first, second, strict=True)
+        moves += _moves_of_both(e)
 
     def figures(pairs: list[tuple[str, str]]) -> Record:
         if not pairs:

@@ -229,7 +229,7 @@ def _fit(
             "of_the_library": own,
             "sentences": sum(len(e.sentences) for e in examples),
             "messages": len(messages),
-            "contested_left_out": sum(e.contested for e in examples),
+            "contested": sum(e.contested for e in examples),
         },
     )
 

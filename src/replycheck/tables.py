@@ -26,7 +26,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from replycheck.errors import ReplycheckError, UnreadableInput, UsageError
+from replycheck.errors import ReplycheckError, UnreadableInput, UsageError, said, unwritable
 from replycheck.reply import Reply, Verdict
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def check_output(path: Path) -> None:
         raise UsageError(f"{path}: is a directory; give the name of a table")
     there = next(folder for folder in path.resolve().parents if folder.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
-        raise UsageError(f"{path}: can't be written: {there} is not a directory that may be written to")
+        raise unwritable(path, f"{there} is not a directory that may be written to")
 
 
 def check_room(path: Path, table: Table) -> None:
@@ -440,7 +440,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except Exception as problem:
         if not (why := not_written(problem)):
             raise
-        raise UsageError(f"{path}: can't be written: {why}") from None
+        raise unwritable(path, why) from None
     finally:
         if new:
             new.unlink(missing_ok=True)
@@ -452,7 +452,7 @@ def not_written(problem: Exception) -> str:
         problem = problem.args[0]
     if type(problem).__name__ == "SerialisationError":
         return os.strerror(getattr(errno, str(problem).removeprefix("IO_"), errno.EIO))
-    return problem.strerror or type(problem).__name__ if isinstance(problem, OSError) else ""
+    return said(problem) if isinstance(problem, OSError) else ""
 
 
 def _mode(path: Path) -> int:

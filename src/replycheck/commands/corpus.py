@@ -51,7 +51,7 @@ def train(
             "batches": len({e.batch for e in examples}),
             "sentences": sum(len(e.sentences) for e in examples),
             "messages": len(messages),
-            "contested_left_out": sum(e.contested for e in examples),
+            "contested": sum(e.contested for e in examples),
         },
     )
     print(f"{manifest.model_version}: {len(examples):,} replies, threshold {manifest.threshold:.2f}, written to {out}")
@@ -62,7 +62,7 @@ def finetune(
     data: Data = None,
     seed: Annotated[int, typer.Option(help="The same data and seed give the same encoder on one machine.")] = 0,
 ) -> None:
-    """Fine-tune the encoder anew from a pretrained one (extra `encoder`; about 45 minutes); `train --encoder` takes it over."""
+    """Fine-tune the encoder anew from a pretrained one (extra `encoder`; about half an hour); `train --encoder` takes it over."""
     try:
         from replycheck.finetuning import finetune as fit
     except ImportError as problem:
