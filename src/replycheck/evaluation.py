@@ -462,21 +462,20 @@ def cross_validate(
     seed: int = 0,
     jobs: int = 2,
 ) -> Record:
-    """The whole chain trained anew without each fold of batches (threshold and calibration too), and tried on that fold. The
-    encoder is not fine-tuned anew: of what it learned from, its out-of-fold outputs are used."""
-    kept = [e for e in examples if not e.contested]
-    group = np.unique([e.batch for e in kept], return_inverse=True)[1]
-    probability = np.zeros(len(kept))
-    called = np.zeros(len(kept), dtype=bool)
+    """The whole chain trained anew without each fold of batches (threshold and calibration too), and tried on that fold, less
+    what is contested there. The encoder is not fine-tuned anew: of what it learned from, its out-of-fold outputs are used."""
+    group = np.unique([e.batch for e in examples], return_inverse=True)[1]
+    kept: list[Example] = []
+    found: list[Verdict] = []
     for test in folds(group, seed + 1):
-        inside = [e for e, t in zip(kept, test, strict=True) if not t]
+        inside = [e for e, t in zip(examples, test, strict=True) if not t]
         engine = train(inside, messages, encoder=encoder, seed=seed, jobs=jobs).engine
         engine.encoder = encoder
-        checker = Checker(engine, "fold")
-        outside = [e for e, t in zip(kept, test, strict=True) if t]
-        verdicts = checker.check_many([e.as_reply for e in outside], reasons=False)
-        probability[test] = [v.probability for v in verdicts]
-        called[test] = [v.label is Label.PUSHING for v in verdicts]
+        outside = [e for e, t in zip(examples, test, strict=True) if t and not e.contested]
+        kept += outside
+        found += Checker(engine, "fold").check_many([e.as_reply for e in outside], reasons=False)
+    probability = np.array([v.probability for v in found])
+    called = np.array([v.label is Label.PUSHING for v in found])
     pushing = np.array([e.pushing for e in kept])
     registers = np.array([e.register for e in kept])
     return {
