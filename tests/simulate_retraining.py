@@ -20,12 +20,14 @@ from typing import Any
 
 import numpy as np
 
+from replycheck.bundle import taggers
 from replycheck.checker import Checker
 from replycheck.codebook import Label
 from replycheck.corpus import Example, read_messages, read_split
 from replycheck.evaluation import auc, macro_f1
 from replycheck.labelling import check_labels, label_next
-from replycheck.retraining import WEIGHT, fresh_engine
+from replycheck.retraining import WEIGHT
+from replycheck.training import Tagged, train
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "docs" / "retraining.json"
@@ -63,10 +65,12 @@ class World:
         # the kinds of the library's own messages are not known beforehand
         gone = {e.patron_message for e in self.theirs}
         self.messages = [m for m in read_messages(data) if m.message not in gone]
-        self.base = self.train([])
+        trained = train(self.rest, self.messages)
+        self.base, self.tagged = Checker(trained.engine, "simulated"), trained.tagged
 
     def train(self, rows: Sequence[Example], weight: float = WEIGHT) -> Checker:
-        return Checker(fresh_engine([*self.rest, *own(rows, weight)], self.messages).engine, "simulated")
+        trained = train([*self.rest, *own(rows, weight)], self.messages, tagged=self.tagged)
+        return Checker(trained.engine, "simulated")
 
     def judge(self, checker: Checker, rows: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
         verdicts = checker.check_many([e.as_reply for e in rows], reasons=False)
@@ -144,6 +148,8 @@ def flipped(seeds: Sequence[int] = (0, 1)) -> dict[str, Any]:
     data = ROOT / "data"
     ours = [e for e in read_split(data, "dev") if not e.contested]
     others = read_split(data, "train")
+    before = taggers(ROOT / "models" / "default").get("fast")
+    tagged = Tagged(*before) if before else None
     in_tenth = []
     for seed in seeds:
         turned = set(np.random.default_rng(seed).permutation(len(ours))[: round(len(ours) / 20)].tolist())
@@ -151,7 +157,7 @@ def flipped(seeds: Sequence[int] = (0, 1)) -> dict[str, Any]:
             replace(e, label=Label.LISTENING if e.pushing else Label.PUSHING) if i in turned else e
             for i, e in enumerate(own(ours, 1.0))
         ]
-        listed = check_labels(wrong, others, read_messages(data), seed=seed)
+        listed = check_labels(wrong, others, read_messages(data), tagged=tagged, seed=seed)
         first = {d.example.id for d in listed[: len(listed) // 10]}
         in_tenth.append(sum(ours[i].id in first for i in turned) / len(turned))
         print(f"flipped: {in_tenth[-1]:.2f} of {len(turned)} in the first tenth of {len(listed)}", flush=True)

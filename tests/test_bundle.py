@@ -23,13 +23,17 @@ from replycheck.bundle import (
     MANIFEST,
     OF_ENCODER,
     SEAL,
+    TAGGED,
     _settled,
     inspect_bundle,
     load_bundle,
     save_bundle,
+    taggers,
 )
 from replycheck.checker import Checker
+from replycheck.corpus import Example, learnable
 from replycheck.errors import BundleError
+from replycheck.training import taught
 
 SHIPPED = Path(__file__).resolve().parent.parent / "models" / "default"
 
@@ -147,16 +151,25 @@ def test_saving_again_gives_the_same_bytes_and_the_same_verdicts(copy: Path, tmp
         fast,
         deep=engine,
         encoder=encoder,
+        tagged={n: found for n, (_, found) in taggers(copy).items()},
         default="deep",
         name=manifest.name,
         data_fingerprint=manifest.data_fingerprint,
         trained_on=manifest.trained_on,
     )
     assert again.model_version == manifest.model_version
-    for name in (ENGINE, DEEP):
+    for name in (ENGINE, DEEP, *TAGGED.values()):
         assert (tmp_path / "again" / name).read_bytes() == (copy / name).read_bytes()
     text = "We offer many workshops. What would help you most?"
     assert Checker(engine, "x").check(text).probability == checker.check(text).probability
+
+
+def test_retraining_can_take_over_the_shipped_taggers(training: list[Example]) -> None:
+    found = taggers(SHIPPED)
+    assert set(found) == {"fast", "deep"}
+    keys = {k for _, k in taught(learnable(training))}
+    for _, out_of_fold in found.values():
+        assert set(out_of_fold.found) == keys
 
 
 def test_replacing_a_bundle_leaves_nothing_behind(copy: Path) -> None:

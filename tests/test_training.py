@@ -10,11 +10,11 @@ import pytest
 from replycheck.bundle import _settled
 from replycheck.checker import Checker
 from replycheck.codebook import Label, Move
-from replycheck.corpus import Annotation, Example, LabelledSentence
+from replycheck.corpus import Annotation, Example, LabelledSentence, learnable
 from replycheck.errors import CorpusError
 from replycheck.features import Tokens
 from replycheck.text import make_nlp
-from replycheck.training import BASE_RATE, Trained, align, choose_threshold, folds, rate_weights, train
+from replycheck.training import BASE_RATE, Trained, align, choose_threshold, folds, rate_weights, tabulate, train
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +90,38 @@ def test_what_readers_differ_on_teaches_nothing(few: list[Example]) -> None:
     pushing = [replace(e, contested=True, annotations=at_odds) for e in few if e.pushing]
     with pytest.raises(CorpusError, match="both labels"):
         train([e for e in few if not e.pushing] + pushing, jobs=1)
+
+
+def without_moves(examples: list[Example]) -> list[Example]:
+    return [replace(e, batch=f"own {e.id}", sentences=(), message_kind=None, weight=2.0) for e in examples]
+
+
+def test_replies_without_moves_leave_the_tagger_as_it_was(
+    few: list[Example], trained: Trained, training: list[Example], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = without_moves([e for e in training if e.batch == "b031"])
+    anew = train([*few, *ours], jobs=1)
+    with monkeypatch.context() as patch:
+        patch.setattr("replycheck.training.fit_tagger", lambda *_: pytest.fail("fitted a tagger"))
+        again = train([*few, *ours], tagged=trained.tagged, jobs=1)
+    assert again.engine.tagger_ is trained.engine.tagger_
+    assert again.tagged is trained.tagged
+    # what both say of the same replies, out of fold, differs by how the folds happened to fall
+    both = np.stack([anew.out_of_fold, again.out_of_fold]).clip(0.01, 0.99)
+    assert np.corrcoef(np.log(both / (1 - both)))[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("changed", ["a move", "a batch", "one more", "one less"])
+def test_other_moves_to_learn_from_fit_a_new_tagger(few: list[Example], trained: Trained, changed: str) -> None:
+    first, rest = few[0], few[1:]
+    s = first.sentences[0]
+    other = replace(s, move=Move.PITCHES if s.move is not Move.PITCHES else Move.EXPLAINS)
+    given = {
+        "a move": [replace(first, sentences=(other, *first.sentences[1:])), *rest],
+        "a batch": [replace(first, batch=few[-1].batch), *rest],
+        "one more": [*few, replace(first, id="x", reply=first.reply + " So it is.")],
+        "one less": rest,
+    }[changed]
+    table = tabulate(learnable(given), Tokens(make_nlp()))
+    assert trained.tagged.moves(table) is None
+    assert trained.tagged.moves(tabulate(learnable(few), Tokens(make_nlp()))) is not None

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from replycheck import archive
-from replycheck.classifier import KINDS, MOVES, Engine
+from replycheck.classifier import KINDS, MOVES, Engine, MoveTagger
 from replycheck.codebook import Label
 from replycheck.encoder import CorpusEncoder, Encoder, OutOfFold
 from replycheck.errors import BundleError, unwritable
@@ -31,11 +31,13 @@ ENCODER = "encoder.onnx"
 TOKENIZER = "tokenizer.json"
 OUT_OF_FOLD = "out_of_fold.npz"
 NOTICE = "NOTICE"
+TAGGED = {"fast": "moves.npz", "deep": "moves-deep.npz"}
+"""What taggers that had not seen a reply said of it, of each engine: retraining takes it over (`training.Tagged`)."""
 EVALUATION = "evaluation.json"
 CARD = "card.md"
 OF_ENCODER = (ENCODER, TOKENIZER, OUT_OF_FOLD, NOTICE)
 """Files of the encoder: all there, or none. Training takes them over as they are."""
-FILES = (ENGINE, DEEP, *OF_ENCODER, EVALUATION, CARD)
+FILES = (ENGINE, DEEP, *OF_ENCODER, *TAGGED.values(), EVALUATION, CARD)
 """Files that a bundle may hold beside the manifest; the first, the fast engine, must be there."""
 ENGINES = {"fast": ENGINE, "deep": DEEP}
 MANIFEST = "manifest.json"
@@ -107,10 +109,12 @@ def save_bundle(
     trained_on: dict[str, int],
     deep: Engine | None = None,
     encoder: dict[str, bytes] | None = None,
+    tagged: dict[str, OutOfFold] | None = None,
     default: str = "fast",
 ) -> Manifest:
     """Write a bundle into `folder`, whole or not at all; an older bundle there is replaced. `deep` comes with the files of its
-    `encoder`; `default` names the engine that judges unless told otherwise. UsageError if the place can't be written to."""
+    `encoder`; `tagged`, by engine, is what retraining takes over; `default` names the engine that judges unless told otherwise. UsageError if
+    the place can't be written to."""
     import numpy
     import sklearn
     import skops
@@ -122,6 +126,7 @@ def save_bundle(
     contents = {ENGINE: _settled(skops_io.dumps(engine)), **(encoder or {})}
     if deep is not None:
         contents[DEEP] = _settled(skops_io.dumps(deep))
+    contents |= {TAGGED[n]: found.dump() for n, found in (tagged or {}).items()}
     said = b"".join(contents[n] for n in (ENGINE, DEEP, ENCODER, TOKENIZER) if n in contents)
     manifest = Manifest(
         format=FORMAT,
@@ -283,6 +288,16 @@ def _build(folder: Path, contents: dict[str, bytes], name: str) -> Engine:
         found.companion = _build(folder, contents, "fast")
         found.encoder = build_encoder(folder, contents)
     return found
+
+
+def taggers(folder: Path) -> dict[str, tuple[MoveTagger, OutOfFold]]:
+    """The tagger of each engine of a bundle, with what retraining takes over; engines without that are left out."""
+    _, contents = inspect_bundle(folder)
+    return {
+        name: (_build(folder, contents, name).tagger_, OutOfFold.load(contents[file]))
+        for name, file in TAGGED.items()
+        if file in contents and ENGINES[name] in contents
+    }
 
 
 def build_encoder(folder: Path, contents: dict[str, bytes]) -> Encoder:

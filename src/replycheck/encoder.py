@@ -179,19 +179,20 @@ class Encoder:
         return found
 
 
-def _key(reply: str, message: str) -> bytes:
+def key_of(reply: str, message: str) -> bytes:
+    """What `OutOfFold` finds a reply and its message by."""
     return blake2b(f"{reply}\0{message}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class OutOfFold:
-    """What encoders that had not seen a reply said of it, for the replies that the shipped encoder learned from.
+    """What encoders (or taggers) that had not seen a reply said of it, for the replies that the shipped one learned from.
 
     The heads must learn how far an encoder can be trusted on what it has not seen; on what it was fitted to it is always right.
     """
 
     found: dict[bytes, tuple[Floats, Floats]]
-    """Hash of reply and message → (sentences, OF_SENTENCE), (kinds,)."""
+    """`key_of` → (sentences, what is said of one), (kinds,); of taggers (sentences, moves) and nothing."""
 
     @classmethod
     def collect(cls, spans: Spans, replies: Sequence[str], messages: Sequence[str], encoded: Encoded) -> OutOfFold:
@@ -199,7 +200,7 @@ class OutOfFold:
         bounds = spans.bounds(len(replies))
         return cls(
             {
-                _key(r, m): (encoded.sentences[bounds[i] : bounds[i + 1]], encoded.kinds[i])
+                key_of(r, m): (encoded.sentences[bounds[i] : bounds[i + 1]], encoded.kinds[i])
                 for i, (r, m) in enumerate(zip(replies, messages, strict=True))
             }
         )
@@ -241,7 +242,7 @@ class CorpusEncoder:
         kinds = np.zeros((len(replies), len(MessageKind)), dtype=np.float32)
         unknown = np.zeros(len(replies), dtype=bool)
         for i, (r, m) in enumerate(zip(replies, messages, strict=True)):
-            known = self.out_of_fold.found.get(_key(r, m))
+            known = self.out_of_fold.found.get(key_of(r, m))
             # sentence boundaries may have changed since
             if known is not None and len(known[0]) == bounds[i + 1] - bounds[i]:
                 sentences[bounds[i] : bounds[i + 1]], kinds[i] = known

@@ -26,7 +26,7 @@ from replycheck.evaluation import interval
 from replycheck.labels import CANT_TELL
 from replycheck.privacy import Deidentifier
 from replycheck.reply import Reply
-from replycheck.training import Progress, silent, train
+from replycheck.training import Progress, Tagged, silent, train
 
 Floats = NDArray[np.float64]
 RANDOM = 0.1
@@ -150,18 +150,19 @@ def check_labels(
     messages: Sequence[LabelledMessage] = (),
     *,
     encoder: CorpusEncoder | None = None,
+    tagged: Tagged | None = None,
     seed: int = 0,
     jobs: int = 2,
     progress: Progress = silent,
 ) -> list[Doubt]:
     """Every example, the likeliest to be mislabelled first. The probabilities are out of fold: no model has seen the example's
-    group; `others` (the corpus) teach too but are not looked at. UsageError without the extra `labels`."""
+    group; `others` (the corpus) teach too but are not looked at; `tagged` as in `train`. UsageError without the extra `labels`."""
     try:
         from cleanlab.rank import get_label_quality_scores
     except ImportError:
         raise UsageError("check-labels needs the extra: pip install 'replycheck[labels]'") from None
     ours = [e for e in examples if not e.contested]
-    trained = train([*ours, *others], messages, encoder=encoder, seed=seed, jobs=jobs, progress=progress)
+    trained = train([*ours, *others], messages, encoder=encoder, tagged=tagged, seed=seed, jobs=jobs, progress=progress)
     probability = trained.out_of_fold[: len(ours)].astype(np.float64)
     # put the threshold in the middle, so that which label is likelier agrees with the verdict
     t = trained.engine.threshold_

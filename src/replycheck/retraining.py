@@ -18,18 +18,17 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from replycheck.bundle import CARD, EVALUATION, Manifest, corpus_encoder, inspect_bundle, save_bundle
+from replycheck.bundle import CARD, EVALUATION, Manifest, corpus_encoder, inspect_bundle, save_bundle, taggers
 from replycheck.card import render, render_json
 from replycheck.checker import Checker, load
 from replycheck.comparison import Comparison, compare
 from replycheck.corpus import Example, LabelledMessage, alike, fingerprint, read_cases, read_messages, read_split
-from replycheck.encoder import CorpusEncoder
 from replycheck.errors import CorpusError, UsageError
 from replycheck.evaluation import agreement, behaviour_figures, measure
 from replycheck.labels import read_labels
 from replycheck.registry import Entry, Registry
 from replycheck.settings import Settings, shipped
-from replycheck.training import BASE_RATE, Progress, Trained, silent, train
+from replycheck.training import BASE_RATE, Progress, Tagged, silent, train
 
 WEIGHT = 2.0
 """How often a library's own reply counts beside one of the corpus (docs/retraining.md has the figures)."""
@@ -57,19 +56,6 @@ class Parts:
     learned: list[Example]
     held_out: list[Example]
     remarks: list[str]
-
-
-def fresh_engine(
-    examples: Sequence[Example],
-    messages: Sequence[LabelledMessage],
-    encoder: CorpusEncoder | None = None,
-    *,
-    seed: int = 0,
-    jobs: int = 2,
-    progress: Progress = silent,
-) -> Trained:
-    """The chain fitted on corpus and library together."""
-    return train(examples, messages, encoder=encoder, seed=seed, jobs=jobs, progress=progress)
 
 
 # --- holding out -------------------------------------------------------------------------------------------------
@@ -214,14 +200,18 @@ def _fit(
 ) -> None:
     """The engines that the current model has, fitted anew and saved; its encoder is taken over as it is."""
     source = corpus_encoder(current)
-    fast = fresh_engine(examples, messages, seed=seed, jobs=jobs, progress=progress).engine
-    deep = source and fresh_engine(examples, messages, source[0], seed=seed, jobs=jobs, progress=progress).engine
+    before = {n: Tagged(*found) for n, found in taggers(current).items()}
+    trained = {
+        n: train(examples, messages, encoder=encoder, tagged=before.get(n), seed=seed, jobs=jobs, progress=progress)
+        for n, encoder in {"fast": None, **({"deep": source[0]} if source else {})}.items()
+    }
     save_bundle(
         folder,
-        fast,
-        deep=deep,
+        trained["fast"].engine,
+        deep=trained["deep"].engine if source else None,
         encoder=source and source[1],
-        default=inspect_bundle(current)[0].engine if deep else "fast",
+        tagged={n: t.tagged.out_of_fold for n, t in trained.items()},
+        default=inspect_bundle(current)[0].engine if source else "fast",
         name=name,
         data_fingerprint=fingerprint(examples, messages),
         trained_on={

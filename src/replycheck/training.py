@@ -7,6 +7,7 @@ moves teaches no moves: it is read by taggers that have not seen its batch, and 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -34,8 +35,8 @@ from replycheck.classifier import (
     summarise,
 )
 from replycheck.codebook import MessageKind
-from replycheck.corpus import Example, LabelledMessage, learnable
-from replycheck.encoder import CorpusEncoder, Encoded, Spans
+from replycheck.corpus import Example, LabelledMessage, LabelledSentence, learnable
+from replycheck.encoder import CorpusEncoder, Encoded, OutOfFold, Spans, key_of
 from replycheck.errors import CorpusError
 from replycheck.features import Batch, Floats, Ints, Tokens
 from replycheck.referral import referrals
@@ -218,13 +219,62 @@ def fit_reader(table: Table, texts: NDArray[np.bool_]) -> ReplyReader:
     return ReplyReader().fit(table.reply, table.given.words, table.pushing, weight, table.group, chosen)
 
 
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A tagger, and what taggers that had not seen a reply's batch said of each reply that it learned from. Whoever trains on the same replies
+    with moves, and others without, takes both over: replies without moves teach a tagger nothing, and fitting it takes most of the time."""
+
+    tagger: MoveTagger
+    out_of_fold: OutOfFold
+
+    @classmethod
+    def collect(cls, tagger: MoveTagger, table: Table, moves: Floats) -> Tagged:
+        """From the moves, out of fold, of every sentence of the table."""
+        bounds, nothing = Spans.of(table.reply).bounds(table.reply.texts), np.zeros(0, dtype=np.float32)
+        return cls(
+            tagger, OutOfFold({k: (moves[bounds[i] : bounds[i + 1]], nothing) for i, k in taught(table.examples)})
+        )
+
+    def moves(self, table: Table) -> Floats | None:
+        """(sentences, moves) of the table, out of fold; None where its replies with moves are not those that the tagger learned from."""
+        known = taught(table.examples)
+        if {k for _, k in known} != set(self.out_of_fold.found):
+            return None
+        found = read_moves(self.tagger, table)
+        bounds = Spans.of(table.reply).bounds(table.reply.texts)
+        for i, k in known:
+            said = self.out_of_fold.found[k][0]
+            if len(said) != bounds[i + 1] - bounds[i]:  # sentence boundaries have changed since
+                return None
+            found[bounds[i] : bounds[i + 1]] = said
+        return found
+
+
+def taught(examples: Sequence[Example]) -> list[tuple[int, bytes]]:
+    """(number, key) of the replies with moves; the key changes with anything that a tagger learns from."""
+    return [
+        (
+            i,
+            key_of(
+                e.reply, json.dumps([e.patron_message, e.message_kind, e.batch, e.weight, *map(_parts, e.sentences)])
+            ),
+        )
+        for i, e in enumerate(examples)
+        if e.sentences
+    ]
+
+
+def _parts(s: LabelledSentence) -> list[object]:
+    return [s.start, s.end, s.move, s.other]
+
+
 def _fold(
-    table: Table, train: NDArray[np.bool_], test: NDArray[np.bool_], tagger: MoveTagger | None
+    table: Table, train: NDArray[np.bool_], test: NDArray[np.bool_], tagger: MoveTagger | None, known: Floats | None
 ) -> tuple[Ints, Floats, Floats]:
     rows = np.flatnonzero(test[table.reply.sentence_text])
     with threadpool_limits(1):  # sums over several threads differ in their last bits
-        moves = read_moves(fit_tagger(table, train, tagger), table)[rows]
-        return rows, moves, read_sentences(fit_reader(table, train), table.reply, table.encoded)[rows]
+        moves = read_moves(fit_tagger(table, train, tagger), table) if known is None else known
+        return rows, moves[rows], read_sentences(fit_reader(table, train), table.reply, table.encoded)[rows]
 
 
 def folds(group: Ints, seed: int, count: int = FOLDS) -> list[NDArray[np.bool_]]:
@@ -244,14 +294,15 @@ def out_of_fold(
     jobs: int,
     progress: Progress = silent,
     tagger: MoveTagger | None = None,
+    known: Floats | None = None,
 ) -> tuple[Floats, Floats]:
-    """(moves, read) of every sentence, from a tagger and readers that have not seen its batch."""
+    """(moves, read) of every sentence, from a tagger and readers that have not seen its batch; `known` moves are taken as they are."""
     moves = np.zeros((table.reply.sentences, len(MOVES)), dtype=np.float32)
     read = np.zeros((table.reply.sentences, 1 if table.encoded is None else 2), dtype=np.float32)
     work = Parallel(n_jobs=jobs, return_as="generator_unordered")
     progress("fitting without each fold", 0, len(held_out))
     for done, (rows, tagged, scored) in enumerate(
-        work(delayed(_fold)(table, ~test, test, tagger) for test in held_out), 1
+        work(delayed(_fold)(table, ~test, test, tagger, known) for test in held_out), 1
     ):
         moves[rows], read[rows] = tagged, scored
         progress("fitting without each fold", done, len(held_out))
@@ -282,10 +333,11 @@ def rate_weights(pushing: NDArray[np.bool_], rate: float = BASE_RATE, weight: Fl
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A fitted engine, and the out-of-fold probabilities that it was calibrated and thresholded on."""
+    """A fitted engine, the out-of-fold probabilities that it was calibrated and thresholded on, and what retraining takes over."""
 
     engine: Engine
     out_of_fold: Floats
+    tagged: Tagged
 
 
 def train(
@@ -293,19 +345,22 @@ def train(
     messages: Sequence[LabelledMessage] = (),
     *,
     encoder: CorpusEncoder | None = None,
+    tagged: Tagged | None = None,
     seed: int = 0,
     jobs: int = 2,
     progress: Progress = silent,
 ) -> Trained:
-    """Fit the whole chain: the deep engine with an encoder, else the fast one. What is learned from is told by `learnable`."""
+    """Fit the whole chain: the deep engine with an encoder, else the fast one. What is learned from is told by `learnable`; `tagged`, of an
+    earlier training of the same engine, is taken over where it would come out the same."""
     with threadpool_limits(1):
-        return _train(examples, messages, encoder, seed, jobs, progress)
+        return _train(examples, messages, encoder, tagged, seed, jobs, progress)
 
 
 def _train(
     examples: Sequence[Example],
     messages: Sequence[LabelledMessage],
     encoder: CorpusEncoder | None,
+    tagged: Tagged | None,
     seed: int,
     jobs: int,
     progress: Progress,
@@ -314,7 +369,8 @@ def _train(
     table, kinds = prepare(learnable(examples), messages, encoder)
     progress("reading sentences", 1, 1)
     held_out = folds(table.group, seed)
-    moves, scored = out_of_fold(table, held_out, jobs, progress)
+    known = tagged.moves(table) if tagged else None
+    moves, scored = out_of_fold(table, held_out, jobs, progress, known=known)
     read = read_whole(scored, table.given.words, table.reply.sentence_text, table.reply.texts)
     summary = summarise(moves, table.given.words, table.reply.sentence_text, table.reply.texts)
     log_odds = head_log_odds(table, held_out, summary, read)
@@ -324,9 +380,11 @@ def _train(
 
     progress("fitting the steps", 0, 1)
     everything = np.ones(len(table.examples), dtype=bool)
+    if tagged is None or known is None:
+        tagged = Tagged.collect(fit_tagger(table, everything), table, moves)
     engine = Engine(seed).assemble(
         kinds,
-        fit_tagger(table, everything),
+        tagged.tagger,
         fit_reader(table, everything),
         LabelHead().fit(summary, read, table.kind, table.pushing, rate_weights(table.pushing, 0.5, table.weight)),
         slope,
@@ -335,7 +393,7 @@ def _train(
         band,
     )
     progress("fitting the steps", 1, 1)
-    return Trained(engine, probability.astype(np.float32))
+    return Trained(engine, probability.astype(np.float32), tagged)
 
 
 def settle(table: Table, log_odds: NDArray[np.float64]) -> tuple[float, float, NDArray[np.float64], float]:

@@ -35,15 +35,16 @@ def train(
 
     data = data or shipped("data")
     examples, messages = read_split(data, "train"), read_messages(data)
-    fast = fit(examples, messages, seed=seed, jobs=jobs).engine
-    source = corpus_encoder(encoder or shipped("models") / "default")
-    deep = source and fit(examples, messages, encoder=source[0], seed=seed, jobs=jobs).engine
+    trained = {"fast": fit(examples, messages, seed=seed, jobs=jobs)}
+    if source := corpus_encoder(encoder or shipped("models") / "default"):
+        trained["deep"] = fit(examples, messages, encoder=source[0], seed=seed, jobs=jobs)
     manifest = save_bundle(
         out,
-        fast,
-        deep=deep,
+        trained["fast"].engine,
+        deep=trained["deep"].engine if source else None,
         encoder=source and source[1],
-        default=engine if deep else "fast",
+        tagged={n: t.tagged.out_of_fold for n, t in trained.items()},
+        default=engine if source else "fast",
         name=name or out.resolve().name,
         data_fingerprint=fingerprint(examples, messages),
         trained_on={

@@ -60,18 +60,22 @@ def check_labels(
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes.")] = 2,
 ) -> None:
     """List the labels that look wrong, the likeliest first, each with its reason. Needs the extra `labels`."""
+    from replycheck.bundle import taggers
     from replycheck.corpus import read_messages, read_split
     from replycheck.labelling import check_labels as look
     from replycheck.labelling import doubt_sheet
     from replycheck.labels import read_labels
     from replycheck.settings import shipped
     from replycheck.sheets import write_sheet
+    from replycheck.training import Tagged
 
     out = _workbook(out, tables[0], "to-check")
     labels, data = read_labels(tables, mark=True), data or shipped("data")
     with steps() as progress:
         corpus, messages = read_split(data, "train"), read_messages(data)
-        listed = look(labels.examples, corpus, messages, seed=seed, jobs=jobs, progress=progress)
+        before = taggers(shipped("models") / "default").get("fast")
+        tagged = Tagged(*before) if before else None
+        listed = look(labels.examples, corpus, messages, tagged=tagged, seed=seed, jobs=jobs, progress=progress)
     first = listed[: n or max(len(listed) // 10, 10)]
     write_sheet(out, *doubt_sheet(first))
     for doubt in first[:10]:
