@@ -91,6 +91,7 @@ def test_an_audit_is_read_and_one_without_texts_says_so(command: Callable[..., i
     audit = tmp_path / "audit"
     audit.mkdir()
     out = tmp_path / "sheet.xlsx"
+    (audit / "summary.json").write_text("{}")
     assert command("label-next", str(audit), "-o", str(out)) == 3
     (audit / "moments.jsonl").write_text('{"key": "a", "patron": "Too loud.", "reply": "We have pods!"}\n')
     assert command("label-next", str(audit), "-o", str(out)) == 0
@@ -173,8 +174,20 @@ def test_what_two_people_settle_is_read_back() -> None:
     sheet[0]["settled"] = "can't tell"
     assert len(settle(pairs, sheet)[0]) == 29
     sheet[0]["settled"] = "yes"
-    with pytest.raises(CorpusError, match="row 2, column 'settled': found 'yes', allowed: listening"):
-        settle(pairs, sheet)
+    sheet[1]["message_kind"] = "ask"
+    with pytest.raises(
+        CorpusError, match=r"s.xlsx: row 2, column 'settled': found 'yes', allowed: listening.*\n.*row 3"
+    ):
+        settle(pairs, sheet, Path("s.xlsx"))
+
+
+def test_a_kind_that_only_one_gave_is_no_difference_and_is_kept() -> None:
+    a, b = two_people()
+    without = [replace(e, message_kind=None) for e in b]
+    for pairs in (match(a, without), match(without, a)):
+        assert [x.reply for x, _ in differing(pairs)] == ["Reply number 0."]
+        found, _ = settle(pairs, [])
+        assert [e.message_kind for e in found] == [e.message_kind for e in a[1:]]
 
 
 def test_two_files_are_compared_settled_and_read_as_labels(
@@ -193,3 +206,44 @@ def test_two_files_are_compared_settled_and_read_as_labels(
     from replycheck.labels import read_labels
 
     assert [str(e.label) for e in read_labels([Path(out)]).examples] == ["listening", "listening", "service-pushing"]
+    with Path(a).open("a", encoding="utf-8") as more:
+        more.write("Only A.,service-pushing\nHard.,listening\n")
+    with Path(b).open("a", encoding="utf-8") as more:
+        more.write("Hard.,can't tell\n")
+    again = str(tmp_path / "again.xlsx")
+    capsys.readouterr()
+    assert command("agreement", a, b, "--settled", sheet, "-o", again) == 0
+    said = capsys.readouterr().out
+    assert 'left out since one of you put "can\'t tell": 1' in said
+    assert "5 labels written" in said
+    assert "2 of them by one of you alone" in said
+
+
+def test_a_workbook_that_somebody_may_have_worked_in_is_left_alone(
+    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b, out = (tmp_path / n for n in ("a.csv", "b.csv", "sheet.xlsx"))
+    for path in (a, b):
+        path.write_text("reply,label\nOne.,listening\n")
+    out.write_bytes(b"worked in")
+    assert command("agreement", a, b, "-o", out) == 2
+    assert command("label-next", a, "-o", out) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert out.read_bytes() == b"worked in"
+
+
+def test_a_sheet_without_the_settled_column_is_refused(
+    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a = tmp_path / "a.csv"
+    a.write_text("reply,label\nOne.,listening\n")
+    assert command("agreement", a, a, "--settled", a, "-o", tmp_path / "o.xlsx") == 2
+    assert "has no column 'settled'" in capsys.readouterr().err
+    assert not (tmp_path / "o.xlsx").exists()
+
+
+def test_the_raw_export_is_not_taken_for_an_audit(
+    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("label-next", tmp_path, "-o", tmp_path / "o.xlsx") == 2
+    assert "not the folder of a finished audit" in capsys.readouterr().err

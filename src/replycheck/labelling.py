@@ -5,9 +5,11 @@ Beside the walk, around `training`: before it, to spend a person's hours where t
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from replycheck.corpus import Example, LabelledMessage, alike
 from replycheck.encoder import CorpusEncoder
 from replycheck.errors import CorpusError, UsageError
 from replycheck.evaluation import interval
-from replycheck.labels import CANT_TELL
+from replycheck.labels import CANT_TELL, plain
 from replycheck.privacy import Deidentifier
 from replycheck.reply import Reply
 from replycheck.training import Progress, Tagged, silent, train
@@ -70,7 +72,7 @@ def label_next(
         raise UsageError("every reply is empty or labelled already")
     taken: list[int] = []
     for i in rng.permutation(free).tolist():
-        if len(taken) < round(n * RANDOM) and not twins[i] & set(taken):
+        if len(taken) < math.ceil(min(n, len(free)) * RANDOM) and not twins[i] & set(taken):
             taken.append(i)
     drawn = set(taken)
     doubt, place = _uncertainty_and_place(checker, replies)
@@ -142,6 +144,13 @@ class Doubt:
     instead: Label
     quality: float
     why: str
+    torn: bool
+    """Whether almost the same words bear the other label elsewhere."""
+
+    @property
+    def looks_wrong(self) -> bool:
+        """Whether anything speaks against the label."""
+        return self.torn or self.instead is not self.example.label
 
 
 def check_labels(
@@ -175,7 +184,7 @@ def check_labels(
         e = ours[i]
         instead = Label.PUSHING if p[i] >= 0.5 else Label.LISTENING
         torn = [j for j in twins[i] if ours[j].label is not e.label and ours[j].patron_message == e.patron_message]
-        found.append(Doubt(e, instead, float(quality[i]), _reason(e, float(probability[i]), t, ours, torn)))
+        found.append(Doubt(e, instead, float(quality[i]), _reason(e, float(probability[i]), t, ours, torn), bool(torn)))
     return found
 
 
@@ -270,34 +279,53 @@ def kappa(codes: NDArray[np.int64]) -> float | None:
 
 
 def differing(pairs: Sequence[tuple[Example, Example]]) -> list[tuple[Example, Example]]:
-    """Those on whose label or kind the two differ."""
-    return [(a, b) for a, b in pairs if a.label is not b.label or a.message_kind is not b.message_kind]
+    """Those on whose label the two differ, or on the kind where both gave one."""
+    return [(a, b) for a, b in pairs if a.label is not b.label or _kinds_differ(a, b)]
 
 
-def settle(pairs: Sequence[tuple[Example, Example]], sheet: Sequence[Mapping[str, str]]) -> tuple[list[Example], int]:
+def _kinds_differ(a: Example, b: Example) -> bool:
+    return bool(a.message_kind and b.message_kind) and a.message_kind is not b.message_kind
+
+
+def alone(given: Sequence[Example], pairs: Sequence[tuple[Example, Example]]) -> list[Example]:
+    """Those of one person's examples that the other did not label."""
+    both = {_same(a) for a, _ in pairs}
+    return [e for e in given if _same(e) not in both]
+
+
+def settle(
+    pairs: Sequence[tuple[Example, Example]], sheet: Sequence[Mapping[str, str]], file: Path | None = None
+) -> tuple[list[Example], int]:
     """(examples that both agree on or that were settled, how many were not settled), from the rows of a sheet that `differing_sheet`
-    made. CorpusError names a cell that is no word of the codebook."""
+    made. CorpusError names every cell that is no word of the codebook."""
     said = {
         (" ".join(r["reply"].split()), " ".join(r["patron_message"].split())): (i, r) for i, r in enumerate(sheet, 2)
     }
     clean = Deidentifier().clean
     found, open_ = [], 0
+    faults: list[str] = []
     for a, b in pairs:
-        if a.label is b.label and a.message_kind is b.message_kind:
-            found.append(a)
+        given = a.message_kind or b.message_kind
+        if a.label is b.label and not _kinds_differ(a, b):
+            found.append(replace(a, message_kind=given))
             continue
         key = (" ".join(clean(a.reply).split()), " ".join(clean(a.patron_message).split()))
         row, cells = said.get(key, (0, {}))
-        label, kind = cells.get("settled", "").strip(), cells.get("message_kind", "").strip()
+        label, kind = plain(cells.get("settled", "")), plain(cells.get("message_kind", ""))
+        label = CANT_TELL if label.replace("\u2019", "'") == plain(CANT_TELL) else label
         for column, value, allowed in (("settled", label, [*Label, CANT_TELL]), ("message_kind", kind, [*MessageKind])):
             if value and value not in allowed:
-                raise CorpusError(f"found {value!r}, allowed: {', '.join(allowed)}", row=row, column=column)
+                faults.append(f"row {row}, column {column!r}: found {value!r}, allowed: {', '.join(allowed)}")
+        if faults:
+            continue
         if a.label is b.label and not label:
             label = a.label
         if not label or label == CANT_TELL:
             open_ += not label
             continue
-        found.append(replace(a, label=Label(label), message_kind=MessageKind(kind) if kind else a.message_kind))
+        found.append(replace(a, label=Label(label), message_kind=MessageKind(kind) if kind else given))
+    if faults:
+        raise CorpusError("\n  ".join(faults), file=file)
     return found, open_
 
 

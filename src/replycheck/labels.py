@@ -66,18 +66,23 @@ class Labels:
 
 
 def read_labels(paths: Sequence[Path], *, weight: float = 1.0, mark: bool = False) -> Labels:
-    """Examples of one file or several. CorpusError names every faulty cell (file, sheet, row, column, what was found, what is
+    """Examples of one file or several; the same label of the same reply in a later file counts once. CorpusError names every faulty cell (file, sheet, row, column, what was found, what is
     allowed); with `mark` a workbook with those cells marked is written beside the file."""
     examples: list[Example] = []
     left_out: Counter[str] = Counter()
     for path in paths:
         found, out = _read_one(path, weight, mark)
-        taken = {e.id for e in examples}
-        examples += [e if e.id not in taken else _renamed(e, path) for e in found]
-        left_out += out
+        taken, said = {e.id for e in examples}, {_said(e) for e in examples}
+        again = [e for e in found if _said(e) in said]
+        examples += [e if e.id not in taken else _renamed(e, path) for e in found if _said(e) not in said]
+        left_out += out + Counter({"stands in another file too": len(again)})
     if not examples:
         raise CorpusError("no row has a label", file=", ".join(map(str, paths)))
     return Labels(examples, left_out)
+
+
+def _said(e: Example) -> tuple[str, str, Label]:
+    return e.reply, e.patron_message, e.label
 
 
 def _renamed(example: Example, path: Path) -> Example:
@@ -106,7 +111,8 @@ def _read_one(path: Path, weight: float, mark: bool) -> tuple[list[Example], Cou
 
             target = marked_beside(path)
             write_marked(target, records, faults)
-            lines.append(f"all of them are marked in {target}: set them right there, and give that file")
+            which = "all of them are" if len(faults) > 1 else "it is"
+            lines.append(f"{which} marked in {target}: put that right there, and give that file")
         many = f"{len(faults):,} cells" if len(faults) > 1 else "one cell"
         raise CorpusError(f"{many} can't be used:\n  " + "\n  ".join(lines), file=path)
     return found, left_out
@@ -392,8 +398,8 @@ _TOOLS: tuple[tuple[Callable[[dict[str, Any]], bool], _Reader], ...] = (
 
 # --- replies to label --------------------------------------------------------------------------------------------
 
-MOMENTS = "moments.jsonl"
-"""The texts of an audit, in its folder."""
+SUMMARY, MOMENTS = "summary.json", "moments.jsonl"
+"""What every audit leaves in its folder, and its texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,6 +414,10 @@ class Unlabelled:
 def read_replies(path: Path) -> Unlabelled:
     """Replies of a table (`reply`, and if there `patron_message`, `group`, `label`) or of an audit's folder. CorpusError if there are none."""
     if path.is_dir():
+        if not (path / SUMMARY).exists():
+            raise UsageError(
+                f"{path}: not the folder of a finished audit; give the one that `replycheck audit … --with-text` wrote"
+            )
         path = path / MOMENTS
         if not path.exists():
             raise CorpusError("the audit kept no texts; run it with --with-text", file=path)

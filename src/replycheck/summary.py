@@ -302,15 +302,15 @@ def write_findings(
                 for row in rows:
                     writer.writerow([_plain(v) for v in _cells(line["conversation"], cell, row)])
                     if texts and row["apart"] is None:
-                        _write_moment(texts, row)
+                        _write_moment(texts, line["conversation"], row)
         finally:
             if texts:
                 texts.close()
     return counts
 
 
-def _write_moment(texts: TextIO, row: Facts) -> None:
-    moment = {"key": row["key"], "patron": row["patron"], "reply": row["reply"]}
+def _write_moment(texts: TextIO, conversation: int, row: Facts) -> None:
+    moment = {"key": row["key"], "conversation": conversation, "patron": row["patron"], "reply": row["reply"]}
     texts.write(json.dumps(moment, ensure_ascii=False).encode("utf-8", "replace").decode() + "\n")
 
 

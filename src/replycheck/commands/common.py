@@ -36,13 +36,16 @@ def report(problem: ReplycheckError) -> int:
 
 @contextmanager
 def steps() -> Iterator[Progress]:
-    """A bar for each step on standard error, where somebody looks."""
+    """A bar for each step on standard error where somebody looks, else a line when one begins."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
+    if not sys.stderr.isatty():
+        yield lambda step, done, _: None if done else print(f"{step} …", file=sys.stderr, flush=True)
+        return
+    with Bars(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
 
         def progress(step: str, done: int, total: int) -> None:

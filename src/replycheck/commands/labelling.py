@@ -16,12 +16,15 @@ from replycheck.errors import UsageError
 Sheet = Annotated[Path | None, typer.Option("--out", "-o", help="Workbook (.xlsx) to write.")]
 
 
-def _workbook(out: Path | None, beside: Path, what: str) -> Path:
+def _workbook(out: Path | None, beside: Path, what: str, *, worked_in: bool = True) -> Path:
+    """The workbook to write; one that people work in never takes the place of another."""
     out = out or Path(f"{beside.stem}-{what}.xlsx")
     if out.suffix.lower() != ".xlsx":
         raise UsageError(f"{out}: people label in a workbook; use .xlsx")
     if out.resolve() == beside.resolve():
         raise UsageError(f"{out}: would overwrite the file it is made from; give another name")
+    if worked_in and out.exists():
+        raise UsageError(f"{out}: is there already, and somebody may have worked in it; give another name with -o")
     return out
 
 
@@ -53,7 +56,12 @@ def label_next(
 
 def check_labels(
     tables: Annotated[list[Path], typer.Argument(help="Labels: a table, or the file of a labelling tool.")],
-    n: Annotated[int | None, typer.Option("-n", min=1, help="How many rows; a tenth unless given.")] = None,
+    n: Annotated[
+        int | None,
+        typer.Option(
+            "-n", min=1, help="How many rows; unless given, those of the first tenth (or ten) that look wrong."
+        ),
+    ] = None,
     out: Sheet = None,
     data: Data = None,
     seed: Annotated[int, typer.Option(help="The same labels and seed give the same list.")] = 0,
@@ -69,19 +77,26 @@ def check_labels(
     from replycheck.sheets import write_sheet
     from replycheck.training import Tagged
 
-    out = _workbook(out, tables[0], "to-check")
+    out = _workbook(out, tables[0], "to-check", worked_in=False)
     labels, data = read_labels(tables, mark=True), data or shipped("data")
     with steps() as progress:
         corpus, messages = read_split(data, "train"), read_messages(data)
         before = taggers(shipped("models") / "default").get("fast")
         tagged = Tagged(*before) if before else None
         listed = look(labels.examples, corpus, messages, tagged=tagged, seed=seed, jobs=jobs, progress=progress)
-    first = listed[: n or max(len(listed) // 10, 10)]
+    first = listed[:n] if n else [d for d in listed[: max(len(listed) // 10, 10)] if d.looks_wrong]
+    for reason, many in labels.left_out.items():
+        print(f"{many:,} rows are left out: {reason}")
+    if not first:
+        print(f"none of {len(listed):,} labels looks wrong")
+        return
     write_sheet(out, *doubt_sheet(first))
     for doubt in first[:10]:
         other = "" if doubt.instead is doubt.example.label else f", perhaps {doubt.instead}"
         print(f"{doubt.example.id}: {doubt.example.label}{other}: {doubt.why}")
-    print(f"the {len(first)} of {len(listed):,} labels most likely to be wrong, written to {out}")
+    print(
+        f"the {len(first)} of {len(listed):,} labels most likely to be wrong, written to {out}; correct them in your own file"
+    )
 
 
 def agreement(
@@ -94,14 +109,17 @@ def agreement(
 ) -> None:
     """Say how far two people agree, and write the rows on which they differ; or read those back, settled."""
     from replycheck.labelling import agreement as agree
-    from replycheck.labelling import differing, differing_sheet, labels_sheet, match, settle
-    from replycheck.labels import read_labels
+    from replycheck.labelling import alone, differing, differing_sheet, labels_sheet, match, settle
+    from replycheck.labels import CANT_TELL, read_labels
     from replycheck.sheets import write_sheet
     from replycheck.tables import as_text, read_table
 
     out = _workbook(out, first, "settled" if settled else "to-settle")
-    a, b = (read_labels([path], mark=True).examples for path in (first, second))
+    one, other = (read_labels([path], mark=True) for path in (first, second))
+    a, b = one.examples, other.examples
     pairs = match(a, b)
+    if doubtful := one.left_out[CANT_TELL] + other.left_out[CANT_TELL]:
+        print(f"left out since one of you put {CANT_TELL!r}: {doubtful}")
     for row in agree(pairs):
         kappa = "–" if row.kappa is None else f"{row.kappa:.2f}"
         between = f" ({row.interval[0]:.2f} to {row.interval[1]:.2f})" if row.interval else ""
@@ -111,7 +129,16 @@ def agreement(
         write_sheet(out, *differing_sheet(rows))
         print(f"{len(rows)} rows on which you differ, written to {out}")
         return
-    sheet = [{str(k): as_text(v) for k, v in r.items()} for r in read_table(settled).to_dict("records")]
-    examples, unsettled = settle(pairs, sheet)
-    write_sheet(out, *labels_sheet(examples))
-    print(f"{len(examples):,} labels written to {out}; {unsettled} rows are not settled yet and left out")
+    table = read_table(settled)
+    if "settled" not in table.columns:
+        raise UsageError(
+            f"{settled}: has no column 'settled'; give the sheet that this command wrote without --settled"
+        )
+    sheet = [{str(k): as_text(v) for k, v in r.items()} for r in table.to_dict("records")]
+    examples, unsettled = settle(pairs, sheet, settled)
+    of_one = [*alone(a, pairs), *alone(b, pairs)]
+    write_sheet(out, *labels_sheet([*examples, *of_one]))
+    print(
+        f"{len(examples) + len(of_one):,} labels written to {out}, {len(of_one):,} of them by one of you alone; "
+        f"{unsettled} rows are not settled yet and left out"
+    )
