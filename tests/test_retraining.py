@@ -85,8 +85,7 @@ def test_every_step_is_told(done: Retrained, steps: list[tuple[str, int, int]]) 
     assert names == [
         "reading labels",
         "reading sentences",
-        "fitting without each fold",
-        "fitting the steps",
+        "fitting, with and without each fold",
         "comparing",
     ]
     assert {n for n, d, t in steps if d == t} == set(names)

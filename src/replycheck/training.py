@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -277,6 +278,13 @@ def _fold(
         return rows, moves[rows], read_sentences(fit_reader(table, train), table.reply, table.encoded)[rows]
 
 
+def _whole(table: Table, tag: bool) -> tuple[MoveTagger | None, ReplyReader]:
+    """The tagger, if one is wanted, and the reader that ship."""
+    everything = np.ones(len(table.examples), dtype=bool)
+    with threadpool_limits(1):
+        return fit_tagger(table, everything) if tag else None, fit_reader(table, everything)
+
+
 def folds(group: Ints, seed: int, count: int = FOLDS) -> list[NDArray[np.bool_]]:
     """One mask of held-out rows a fold; a group is never split."""
     count = min(count, len(np.unique(group)))
@@ -294,18 +302,32 @@ def out_of_fold(
     jobs: int,
     progress: Progress = silent,
     tagger: MoveTagger | None = None,
-    known: Floats | None = None,
 ) -> tuple[Floats, Floats]:
-    """(moves, read) of every sentence, from a tagger and readers that have not seen its batch; `known` moves are taken as they are."""
+    """(moves, read) of every sentence, from a tagger and readers that have not seen its batch."""
+    return _placed(table, _done(_folds(table, held_out, tagger, None), jobs, progress))
+
+
+def _folds(
+    table: Table, held_out: Sequence[NDArray[np.bool_]], tagger: MoveTagger | None, known: Floats | None
+) -> list[Any]:
+    return [delayed(_fold)(table, ~test, test, tagger, known) for test in held_out]
+
+
+def _done(calls: Sequence[Any], jobs: int, progress: Progress) -> list[Any]:
+    """What the calls give, in order."""
+    step, found = "fitting, with and without each fold", []
+    progress(step, 0, len(calls))
+    for result in Parallel(n_jobs=jobs, return_as="generator")(calls):
+        found.append(result)
+        progress(step, len(found), len(calls))
+    return found
+
+
+def _placed(table: Table, folds: Sequence[tuple[Ints, Floats, Floats]]) -> tuple[Floats, Floats]:
     moves = np.zeros((table.reply.sentences, len(MOVES)), dtype=np.float32)
     read = np.zeros((table.reply.sentences, 1 if table.encoded is None else 2), dtype=np.float32)
-    work = Parallel(n_jobs=jobs, return_as="generator_unordered")
-    progress("fitting without each fold", 0, len(held_out))
-    for done, (rows, tagged, scored) in enumerate(
-        work(delayed(_fold)(table, ~test, test, tagger, known) for test in held_out), 1
-    ):
+    for rows, tagged, scored in folds:
         moves[rows], read[rows] = tagged, scored
-        progress("fitting without each fold", done, len(held_out))
     return moves, read
 
 
@@ -370,7 +392,10 @@ def _train(
     progress("reading sentences", 1, 1)
     held_out = folds(table.group, seed)
     known = tagged.moves(table) if tagged else None
-    moves, scored = out_of_fold(table, held_out, jobs, progress, known=known)
+    # what is fitted to everything goes first, since it takes longest
+    calls = [delayed(_whole)(table, known is None), *_folds(table, held_out, None, known)]
+    (tagger, reader), *of_folds = _done(calls, jobs, progress)
+    moves, scored = _placed(table, of_folds)
     read = read_whole(scored, table.given.words, table.reply.sentence_text, table.reply.texts)
     summary = summarise(moves, table.given.words, table.reply.sentence_text, table.reply.texts)
     log_odds = head_log_odds(table, held_out, summary, read)
@@ -378,21 +403,18 @@ def _train(
     distance = np.abs(np.log(probability / (1 - probability)) - np.log(threshold / (1 - threshold)))
     band = float(np.quantile(distance, 1 - COVERAGE))
 
-    progress("fitting the steps", 0, 1)
-    everything = np.ones(len(table.examples), dtype=bool)
     if tagged is None or known is None:
-        tagged = Tagged.collect(fit_tagger(table, everything), table, moves)
+        tagged = Tagged.collect(tagger, table, moves)
     engine = Engine(seed).assemble(
         kinds,
         tagged.tagger,
-        fit_reader(table, everything),
+        reader,
         LabelHead().fit(summary, read, table.kind, table.pushing, rate_weights(table.pushing, 0.5, table.weight)),
         slope,
         offset,
         threshold,
         band,
     )
-    progress("fitting the steps", 1, 1)
     return Trained(engine, probability.astype(np.float32), tagged)
 
 
