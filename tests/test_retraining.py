@@ -14,14 +14,18 @@ import pytest
 
 import replycheck
 from replycheck.bundle import CARD, EVALUATION, inspect_bundle
+from replycheck.checker import load
 from replycheck.codebook import Label, MessageKind
-from replycheck.comparison import Comparison, Turned, _balance, _migration, _worse, conclude
+from replycheck.comparison import Comparison, Turned, _balance, _migration, _worse, conclude, sharing_encoder
 from replycheck.comparison_page import render_page
 from replycheck.corpus import Example, read_split
+from replycheck.encoder import Encoded, Encoder, Spans
 from replycheck.errors import CorpusError, UsageError
 from replycheck.features import Tokens
 from replycheck.registry import Registry
+from replycheck.reply import Reply
 from replycheck.retraining import Retrained, hold_out
+from replycheck.settings import shipped
 from replycheck.text import make_nlp
 from replycheck.training import align, tabulate
 
@@ -277,3 +281,24 @@ def test_every_command_of_the_guide_is_there(command: Callable[..., int], capsys
         shown = capsys.readouterr().out
         assert "Usage" in shown
         assert all(option in shown for option in words if option.startswith("-")), line
+
+
+def test_models_that_share_an_encoder_read_no_reply_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    checkers = [load(shipped("models") / "default"), load(shipped("models") / "default")]
+    replies = [Reply("We have pods! Did you try them?", "It is loud."), Reply("I asked for a lock.")]
+    before = checkers[0].check_many(replies)
+    encoder = checkers[0].engine.encoder
+    assert isinstance(encoder, Encoder)
+    read: list[str] = []
+    as_ever = Encoder.encode
+
+    def counted(self: Encoder, spans: Spans, replies: list[str], messages: list[str], *, threads: int = 1) -> Encoded:
+        read.extend(replies)
+        return as_ever(self, spans, replies, messages, threads=threads)
+
+    monkeypatch.setattr(Encoder, "encode", counted)
+    with sharing_encoder(*checkers):
+        for checker in checkers:
+            assert checker.check_many(replies) == before
+    assert checkers[0].engine.encoder is encoder
+    assert sorted(read) == sorted(r.text for r in replies)

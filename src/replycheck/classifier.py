@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from replycheck import features, lexicon
 from replycheck.codebook import MessageKind, Move, Side
-from replycheck.encoder import CorpusEncoder, Encoded, Encoder, Spans
+from replycheck.encoder import CorpusEncoder, Encoded, Encoder, Remembering, Spans
 from replycheck.features import Batch, Floats, Ints
 
 if TYPE_CHECKING:
@@ -563,7 +563,7 @@ class Engine(Estimator):
     beside them).
     """
 
-    encoder: Encoder | CorpusEncoder | None = None
+    encoder: Encoder | CorpusEncoder | Remembering | None = None
     """What reads for the deep engine; set when a bundle is loaded, never saved with the engine."""
     companion: Engine | None = None
     """The fast engine beside the deep one, likewise. The encoder reads a reply as it stands; only cues can say how it would read if the

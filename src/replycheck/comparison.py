@@ -5,7 +5,8 @@ Beside the walk, after `evaluation`. The record holds figures only; what turned,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from scipy.stats import binomtest
 from replycheck.checker import Checker
 from replycheck.codebook import Label
 from replycheck.corpus import Case, Example
+from replycheck.encoder import CorpusEncoder, Encoder, OutOfFold, Remembering
 from replycheck.evaluation import case_results, interval, label_figures, macro_f1
 from replycheck.reply import Verdict
 
@@ -79,18 +81,33 @@ def compare(
     }
     turned: list[Turned] = []
     labels: list[tuple[bool, bool]] = []
-    for name, examples in (("own", own), ("corpus", corpus)):
-        if examples:
-            verdicts = [_verdicts(checker, examples) for checker in (old, new)]
-            record[name] = _rows(examples, *verdicts)
-            turned += [Turned(e, a, b) for e, a, b in zip(examples, *verdicts, strict=True) if a.label is not b.label]
-            labels += [(a.label is Label.PUSHING, b.label is Label.PUSHING) for a, b in zip(*verdicts, strict=True)]
-    record["behaviour"] = _behaviour(old, new, cases)
+    with sharing_encoder(old, new):
+        for name, examples in (("own", own), ("corpus", corpus)):
+            if examples:
+                first, second = _verdicts(old, examples), _verdicts(new, examples)
+                record[name] = _rows(examples, first, second)
+                both = list(zip(examples, first, second, strict=True))
+                turned += [Turned(e, a, b) for e, a, b in both if a.label is not b.label]
+                labels += [(a.label is Label.PUSHING, b.label is Label.PUSHING) for _, a, b in both]
+        record["behaviour"] = _behaviour(old, new, cases)
     record["migration"] = _migration(labels)
     few = record["own"]["pushing"] if own else 0
     if own and few < ENOUGH:
         record["remarks"].append(f"only {few} pushing replies are held out; with under {ENOUGH} little can be told")
     return Comparison(conclude(record), turned)
+
+
+@contextmanager
+def sharing_encoder(old: Checker, new: Checker) -> Iterator[None]:
+    """Meanwhile, two models with one encoder let it read no reply twice."""
+    before = old.engine.encoder, new.engine.encoder
+    first, second = before
+    if isinstance(first, Encoder) and isinstance(second, Encoder) and first.digest == second.digest:
+        old.engine.encoder = new.engine.encoder = Remembering(CorpusEncoder(first, OutOfFold({})))
+    try:
+        yield
+    finally:
+        old.engine.encoder, new.engine.encoder = before
 
 
 def conclude(record: Record) -> Record:

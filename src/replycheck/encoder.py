@@ -154,6 +154,8 @@ class Encoder:
         import onnxruntime
         from tokenizers import Tokenizer
 
+        self.digest = blake2b(model + tokenizer, digest_size=16).digest()
+        """The same for two that say the same."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -254,3 +256,16 @@ class CorpusEncoder:
         read = self.encoder.encode(some, [replies[i] for i in rest], [messages[i] for i in rest], threads=THREADS)
         sentences[rows], kinds[rest] = read.sentences, read.kinds
         return Encoded(sentences, kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembering:
+    """An encoder that reads no reply twice: for models that share it and judge the same replies, one after another."""
+
+    reader: CorpusEncoder
+
+    def encode(self, spans: Spans, replies: Sequence[str], messages: Sequence[str]) -> Encoded:
+        """As `Encoder.encode`."""
+        found = self.reader.encode(spans, replies, messages)
+        self.reader.out_of_fold.found.update(OutOfFold.collect(spans, replies, messages, found).found)
+        return found

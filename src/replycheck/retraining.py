@@ -21,7 +21,7 @@ from scipy.sparse.csgraph import connected_components
 from replycheck.bundle import CARD, EVALUATION, Manifest, corpus_encoder, inspect_bundle, save_bundle, taggers
 from replycheck.card import render, render_json
 from replycheck.checker import Checker, load
-from replycheck.comparison import Comparison, compare
+from replycheck.comparison import Comparison, compare, sharing_encoder
 from replycheck.corpus import Example, LabelledMessage, alike, fingerprint, read_cases, read_messages, read_split
 from replycheck.errors import CorpusError, UsageError
 from replycheck.evaluation import agreement, behaviour_figures, measure
@@ -168,8 +168,9 @@ def retrain(
         held = [e for e in read_split(data, "dev") if not e.contested]
         manifest = inspect_bundle(folder)[0]
         new, old = load(folder), load(current)
-        comparison = compare(old, new, parts.held_out, held, read_cases(data), remarks)
-        record = _record(new, manifest, data, corpus, held, comparison)
+        with sharing_encoder(old, new):
+            comparison = compare(old, new, parts.held_out, held, read_cases(data), remarks)
+            record = _record(new, manifest, data, corpus, held, comparison)
         entry = registry.add(folder, _files(record, manifest))
         progress("comparing", 1, 1)
     return Retrained(entry, comparison)
