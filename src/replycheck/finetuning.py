@@ -324,7 +324,7 @@ def finetune(
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, bytes]:
     """The files of an encoder (`bundle.OF_ENCODER`), from training batches: one network from all of them, which ships, and two from
-    half of the batches each, for the out-of-fold outputs. About half an hour on two cores for 5,000 replies. Every reply of `learnable` counts alike."""
+    half of the batches each, for the out-of-fold outputs. About forty minutes on two cores for 6,500 replies. Every reply of `learnable` counts alike."""
     examples = learnable(examples)
     tokens, tokenizer = Tokens(make_nlp()), load_tokenizer(pretrained())
     reply = tokens.batch([e.reply for e in examples])
