@@ -29,8 +29,8 @@ from replycheck_api.schemas import VERDICT_EXAMPLE, CheckRequest, VerdictOut
 
 CONNECTIONS = 8
 MANY = 32
-SECONDS = 4.0
-ROUNDS = 3
+SECONDS = 10.0
+ROUNDS = 5
 _REPLY = (
     "Thanks so much for writing to us about the filming kit. I read your note twice and I can see how three groups with one "
     "camera would lose a whole afternoon. We have cameras to borrow at the tech desk, and you can book them on our website. "
