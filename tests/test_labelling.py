@@ -215,8 +215,13 @@ def test_two_files_are_compared_settled_and_read_as_labels(
     assert command("agreement", a, b, "--settled", sheet, "-o", again) == 0
     said = capsys.readouterr().out
     assert 'left out since one of you put "can\'t tell": 1' in said
-    assert "5 labels written" in said
-    assert "2 of them by one of you alone" in said
+    assert "4 labels written" in said
+    assert "1 of them by one of you alone" in said
+    other = load_workbook(sheet)
+    other["replies"]["B2"] = "A reply of others."
+    other.save(tmp_path / "others.xlsx")
+    assert command("agreement", a, b, "--settled", tmp_path / "others.xlsx", "-o", tmp_path / "no.xlsx") == 3
+    assert "none of its rows is one on which these two files differ" in capsys.readouterr().err
 
 
 def test_a_workbook_that_somebody_may_have_worked_in_is_left_alone(

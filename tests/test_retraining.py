@@ -252,6 +252,8 @@ def test_a_retrained_model_is_compared_again_and_promoted(
     page = tmp_path / "page.html"
     assert command("models", "compare", "default", "ours", "--on", str(table), "--page", str(page), *models) == 0
     assert "macro-F1" in page.read_text(encoding="utf-8")
+    held = done.comparison.record["own"]["replies"]
+    assert f"note: measured on {held} of your" in capsys.readouterr().out
     code = command("models", "promote", "ours", *models)
     assert code == (5 if done.comparison.reasons_against else 0)
     assert command("models", "promote", "ours", "--anyway", "a test", *models) == (0 if code else 2)

@@ -230,7 +230,11 @@ def match(a: Sequence[Example], b: Sequence[Example]) -> list[tuple[Example, Exa
 
 
 def _same(e: Example) -> tuple[str, str]:
-    return " ".join(e.reply.split()), " ".join(e.patron_message.split())
+    return _words(e.reply, e.patron_message)
+
+
+def _words(reply: str, message: str) -> tuple[str, str]:
+    return " ".join(reply.split()), " ".join(message.split())
 
 
 def agreement(pairs: Sequence[tuple[Example, Example]]) -> list[Agreement]:
@@ -287,10 +291,12 @@ def _kinds_differ(a: Example, b: Example) -> bool:
     return bool(a.message_kind and b.message_kind) and a.message_kind is not b.message_kind
 
 
-def alone(given: Sequence[Example], pairs: Sequence[tuple[Example, Example]]) -> list[Example]:
-    """Those of one person's examples that the other did not label."""
-    both = {_same(a) for a, _ in pairs}
-    return [e for e in given if _same(e) not in both]
+def alone(
+    given: Sequence[Example], pairs: Sequence[tuple[Example, Example]], cant_tell: Sequence[tuple[str, str]] = ()
+) -> list[Example]:
+    """Those of one person's examples that the other did not look at; `cant_tell` are reply and message of what the other could not tell."""
+    seen = {_same(a) for a, _ in pairs} | {_words(*texts) for texts in cant_tell}
+    return [e for e in given if _same(e) not in seen]
 
 
 def settle(
@@ -298,10 +304,11 @@ def settle(
 ) -> tuple[list[Example], int]:
     """(examples that both agree on or that were settled, how many were not settled), from the rows of a sheet that `differing_sheet`
     made. CorpusError names every cell that is no word of the codebook."""
-    said = {
-        (" ".join(r["reply"].split()), " ".join(r["patron_message"].split())): (i, r) for i, r in enumerate(sheet, 2)
-    }
+    said = {_words(r["reply"], r["patron_message"]): (i, r) for i, r in enumerate(sheet, 2)}
     clean = Deidentifier().clean
+    asked = {_words(clean(a.reply), clean(a.patron_message)) for a, _ in differing(pairs)}
+    if said and asked and not asked & said.keys():
+        raise CorpusError("none of its rows is one on which these two files differ; it is of others", file=file)
     found, open_ = [], 0
     faults: list[str] = []
     for a, b in pairs:
@@ -309,7 +316,7 @@ def settle(
         if a.label is b.label and not _kinds_differ(a, b):
             found.append(replace(a, message_kind=given))
             continue
-        key = (" ".join(clean(a.reply).split()), " ".join(clean(a.patron_message).split()))
+        key = _words(clean(a.reply), clean(a.patron_message))
         row, cells = said.get(key, (0, {}))
         label, kind = plain(cells.get("settled", "")), plain(cells.get("message_kind", ""))
         label = CANT_TELL if label.replace("\u2019", "'") == plain(CANT_TELL) else label

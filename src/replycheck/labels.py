@@ -63,6 +63,8 @@ class Labels:
     examples: list[Example]
     left_out: Counter[str]
     """How many rows were left out, by reason."""
+    cant_tell: list[tuple[str, str]] = field(default_factory=list)
+    """(reply, message) of the rows that somebody read and could not tell."""
 
 
 def read_labels(paths: Sequence[Path], *, weight: float = 1.0, mark: bool = False) -> Labels:
@@ -70,15 +72,17 @@ def read_labels(paths: Sequence[Path], *, weight: float = 1.0, mark: bool = Fals
     allowed); with `mark` a workbook with those cells marked is written beside the file."""
     examples: list[Example] = []
     left_out: Counter[str] = Counter()
+    cant_tell: list[tuple[str, str]] = []
     for path in paths:
-        found, out = _read_one(path, weight, mark)
+        found, out, doubtful = _read_one(path, weight, mark)
+        cant_tell += doubtful
         taken, said = {e.id for e in examples}, {_said(e) for e in examples}
         again = [e for e in found if _said(e) in said]
         examples += [e if e.id not in taken else _renamed(e, path) for e in found if _said(e) not in said]
         left_out += out + Counter({"stands in another file too": len(again)})
     if not examples:
         raise CorpusError("no row has a label", file=", ".join(map(str, paths)))
-    return Labels(examples, left_out)
+    return Labels(examples, left_out, cant_tell)
 
 
 def _said(e: Example) -> tuple[str, str, Label]:
@@ -89,14 +93,18 @@ def _renamed(example: Example, path: Path) -> Example:
     return replace(example, id=f"{path.parent.name}/{example.id}")
 
 
-def _read_one(path: Path, weight: float, mark: bool) -> tuple[list[Example], Counter[str]]:
+def _read_one(path: Path, weight: float, mark: bool) -> tuple[list[Example], Counter[str], list[tuple[str, str]]]:
+    """(examples, how many rows are left out by reason, reply and message of those that somebody could not tell)."""
     records, sheet = read_records(path)
     if not isinstance(records, list):
-        return [replace(e, weight=weight) for e in records.examples], Counter()
+        return [replace(e, weight=weight) for e in records.examples], Counter(), []
     faults: list[Fault] = []
     left_out: Counter[str] = Counter()
     found: list[Example] = []
+    cant_tell: list[tuple[str, str]] = []
     for record in records:
+        if _says_cant_tell(record):
+            cant_tell.append((as_text(record.cells.get("reply")), as_text(record.cells.get("patron_message"))))
         label = _label(record, faults, left_out)
         example = _example(path, record, label, weight, faults)
         if example is not None and label is not None:
@@ -115,7 +123,7 @@ def _read_one(path: Path, weight: float, mark: bool) -> tuple[list[Example], Cou
             lines.append(f"{which} marked in {target}: put that right there, and give that file")
         many = f"{len(faults):,} cells" if len(faults) > 1 else "one cell"
         raise CorpusError(f"{many} can't be used:\n  " + "\n  ".join(lines), file=path)
-    return found, left_out
+    return found, left_out, cant_tell
 
 
 # --- one record --------------------------------------------------------------------------------------------------
@@ -138,13 +146,17 @@ def _label(record: Record, faults: list[Fault], left_out: Counter[str]) -> Label
     if not raw:
         left_out["no label"] += 1
         return None
-    if raw.casefold().replace("\u2019", "'") == CANT_TELL:
+    if _says_cant_tell(record):
         left_out[CANT_TELL] += 1
         return None
     found = next((x for x in Label if x == plain(raw)), None)
     if found is None:
         faults.append(_not_allowed(record, "label", raw, [*Label, CANT_TELL]))
     return found
+
+
+def _says_cant_tell(record: Record) -> bool:
+    return _cell(record, "label").casefold().replace("\u2019", "'") == CANT_TELL
 
 
 def _not_allowed(record: Record, name: str, found: str, allowed: Sequence[str]) -> Fault:

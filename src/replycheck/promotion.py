@@ -1,6 +1,6 @@
 """Whether a model may judge, and making it so.
 
-Beside the walk, between `comparison` and `registry`: a model that is worse than the one that judges now is refused, unless somebody gives a
+Beside the walk, after `retraining`: a model that is worse than the one that judges now is refused, unless somebody gives a
 reason, which goes into the model's card.
 """
 
@@ -17,12 +17,20 @@ from replycheck.comparison import Comparison, Record, compare, conclude
 from replycheck.corpus import Example, read_cases, read_split
 from replycheck.errors import PromotionRefused, UsageError
 from replycheck.registry import Entry, Registry
+from replycheck.retraining import hold_out
 
 
 def compare_entries(old: Entry, new: Entry, own: list[Example], data: Path) -> Comparison:
-    """Both models on the corpus's held-out batches, the behavioural cases and, if given, a library's own replies. Without those, the
-    figures on own replies are the ones kept when the new model was trained beside this old one."""
-    found = compare(load(old.folder), load(new.folder), own, read_split(data, "dev"), read_cases(data))
+    """Both models on the corpus's held-out batches, the behavioural cases and, if given, those of a library's own replies that no retraining
+    learns from. Without those, the figures on own replies are the ones kept when the new model was trained beside this old one."""
+    remarks = []
+    if own and any(e.manifest.trained_on.get("of_the_library") for e in (old, new)):
+        held = hold_out(own, read_split(data, "train")).held_out
+        remarks = [
+            f"measured on {len(held):,} of your {len(own):,} replies: from the others a model of yours may have learned"
+        ]
+        own = held
+    found = compare(load(old.folder), load(new.folder), own, read_split(data, "dev"), read_cases(data), remarks)
     kept = record_of(new).get("comparison", {})
     if not own and kept.get("old") == old.version and "own" in kept:
         return Comparison(conclude({**found.record, "own": kept["own"], "remarks": kept["remarks"]}), found.turned)

@@ -118,8 +118,8 @@ def agreement(
     one, other = (read_labels([path], mark=True) for path in (first, second))
     a, b = one.examples, other.examples
     pairs = match(a, b)
-    if doubtful := one.left_out[CANT_TELL] + other.left_out[CANT_TELL]:
-        print(f"left out since one of you put {CANT_TELL!r}: {doubtful}")
+    if doubtful := {*one.cant_tell, *other.cant_tell}:
+        print(f"left out since one of you put {CANT_TELL!r}: {len(doubtful)}")
     for row in agree(pairs):
         kappa = "–" if row.kappa is None else f"{row.kappa:.2f}"
         between = f" ({row.interval[0]:.2f} to {row.interval[1]:.2f})" if row.interval else ""
@@ -136,7 +136,9 @@ def agreement(
         )
     sheet = [{str(k): as_text(v) for k, v in r.items()} for r in table.to_dict("records")]
     examples, unsettled = settle(pairs, sheet, settled)
-    of_one = [*alone(a, pairs), *alone(b, pairs)]
+    of_one = [*alone(a, pairs, other.cant_tell), *alone(b, pairs, one.cant_tell)]
+    if given_up := len(pairs) - len(examples) - unsettled:
+        print(f"left out since you settled on {CANT_TELL!r}: {given_up}")
     write_sheet(out, *labels_sheet([*examples, *of_one]))
     print(
         f"{len(examples) + len(of_one):,} labels written to {out}, {len(of_one):,} of them by one of you alone; "

@@ -106,6 +106,8 @@ def compare(
     own = read_labels(on, mark=True).examples if on else []
     comparison = compare_entries(registry.find(old), registry.find(new), own, data or shipped("data"))
     write_page(comparison, page)
+    for remark in comparison.record["remarks"]:
+        print(f"note: {remark}")
     print(f"how they compare, with examples: {page}")
     print(comparison.record["migration"]["note"])
     print(comparison.advice)
@@ -163,4 +165,5 @@ def _import(
     """Take in an exported model, not yet promoted; nothing in it is executed."""
     from replycheck.retraining import open_registry
 
-    print(f"{open_registry(models).take(file).version} is kept; let it judge with: replycheck models promote")
+    version = open_registry(models).take(file).version
+    print(f"{version} is kept; let it judge with: replycheck models promote {version}")
