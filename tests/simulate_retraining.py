@@ -242,7 +242,7 @@ def draw(record: dict[str, Any]) -> None:
 
 
 def keep(name: str, value: Any) -> None:
-    """Put figures into the record as soon as they are there: the whole takes an hour."""
+    """Put figures into the record as soon as they are there: the whole takes twenty minutes."""
     record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
     record[name] = value
     RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
