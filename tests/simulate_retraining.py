@@ -20,14 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from replycheck.bundle import taggers
 from replycheck.checker import Checker
 from replycheck.codebook import Label
 from replycheck.corpus import Example, read_messages, read_split
 from replycheck.evaluation import auc, macro_f1
 from replycheck.labelling import check_labels, label_next
-from replycheck.retraining import WEIGHT
-from replycheck.training import Tagged, train
+from replycheck.retraining import WEIGHT, tagged_by
+from replycheck.training import train
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "docs" / "retraining.json"
@@ -148,8 +147,7 @@ def flipped(seeds: Sequence[int] = (0, 1)) -> dict[str, Any]:
     data = ROOT / "data"
     ours = [e for e in read_split(data, "dev") if not e.contested]
     others = read_split(data, "train")
-    before = taggers(ROOT / "models" / "default").get("fast")
-    tagged = Tagged(*before) if before else None
+    tagged = tagged_by(ROOT / "models" / "default").get("fast")
     in_tenth = []
     for seed in seeds:
         turned = set(np.random.default_rng(seed).permutation(len(ours))[: round(len(ours) / 20)].tolist())

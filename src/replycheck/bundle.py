@@ -270,7 +270,16 @@ def load_bundle(folder: Path, engine: str | None = None) -> tuple[Engine, Manife
 
 
 def _build(folder: Path, contents: dict[str, bytes], name: str) -> Engine:
-    """The engine of that name, from contents whose hashes hold."""
+    """The engine of that name with what stands beside it, from contents whose hashes hold."""
+    found = _fitted(folder, contents, name)
+    if name == "deep":
+        found.companion = _fitted(folder, contents, "fast")
+        found.encoder = build_encoder(folder, contents)
+    return found
+
+
+def _fitted(folder: Path, contents: dict[str, bytes], name: str) -> Engine:
+    """The engine of that name by itself."""
     file = ENGINES.get(name)
     if file is None or file not in contents:
         raise BundleError(
@@ -284,9 +293,6 @@ def _build(folder: Path, contents: dict[str, bytes], name: str) -> Engine:
         raise BundleError(folder / file, f"foreign: not a skops file ({problem})") from None
     if not isinstance(found, Engine):
         raise BundleError(folder / file, f"foreign: holds a {type(found).__name__}, not an engine")
-    if name == "deep":
-        found.companion = _build(folder, contents, "fast")
-        found.encoder = build_encoder(folder, contents)
     return found
 
 
@@ -294,7 +300,7 @@ def taggers(folder: Path) -> dict[str, tuple[MoveTagger, OutOfFold]]:
     """The tagger of each engine of a bundle, with what retraining takes over; engines without that are left out."""
     _, contents = inspect_bundle(folder)
     return {
-        name: (_build(folder, contents, name).tagger_, OutOfFold.load(contents[file]))
+        name: (_fitted(folder, contents, name).tagger_, OutOfFold.load(contents[file]))
         for name, file in TAGGED.items()
         if file in contents and ENGINES[name] in contents
     }

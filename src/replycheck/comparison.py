@@ -81,15 +81,14 @@ def compare(
     }
     turned: list[Turned] = []
     labels: list[tuple[bool, bool]] = []
-    with sharing_encoder(old, new):
-        for name, examples in (("own", own), ("corpus", corpus)):
-            if examples:
-                first, second = _verdicts(old, examples), _verdicts(new, examples)
-                record[name] = _rows(examples, first, second)
-                both = list(zip(examples, first, second, strict=True))
-                turned += [Turned(e, a, b) for e, a, b in both if a.label is not b.label]
-                labels += [(a.label is Label.PUSHING, b.label is Label.PUSHING) for _, a, b in both]
-        record["behaviour"] = _behaviour(old, new, cases)
+    for name, examples in (("own", own), ("corpus", corpus)):
+        if examples:
+            first, second = _verdicts(old, examples), _verdicts(new, examples)
+            record[name] = _rows(examples, first, second)
+            both = list(zip(examples, first, second, strict=True))
+            turned += [Turned(e, a, b) for e, a, b in both if a.label is not b.label]
+            labels += [(a.label is Label.PUSHING, b.label is Label.PUSHING) for _, a, b in both]
+    record["behaviour"] = _behaviour(old, new, cases)
     record["migration"] = _migration(labels)
     few = record["own"]["pushing"] if own else 0
     if own and few < ENOUGH:
@@ -99,11 +98,10 @@ def compare(
 
 @contextmanager
 def sharing_encoder(old: Checker, new: Checker) -> Iterator[None]:
-    """Meanwhile, two models with one encoder let it read no reply twice."""
+    """Meanwhile, two models whose bundles hold the same encoder let it read no reply twice."""
     before = old.engine.encoder, new.engine.encoder
-    first, second = before
-    if isinstance(first, Encoder) and isinstance(second, Encoder) and first.digest == second.digest:
-        old.engine.encoder = new.engine.encoder = Remembering(CorpusEncoder(first, OutOfFold({})))
+    if isinstance(before[0], Encoder) and isinstance(before[1], Encoder):
+        old.engine.encoder = new.engine.encoder = Remembering(CorpusEncoder(before[0], OutOfFold({})))
     try:
         yield
     finally:

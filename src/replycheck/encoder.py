@@ -154,8 +154,6 @@ class Encoder:
         import onnxruntime
         from tokenizers import Tokenizer
 
-        self.digest = blake2b(model + tokenizer, digest_size=16).digest()
-        """The same for two that say the same."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1

@@ -284,11 +284,12 @@ def kappa(codes: NDArray[np.int64]) -> float | None:
 
 def differing(pairs: Sequence[tuple[Example, Example]]) -> list[tuple[Example, Example]]:
     """Those on whose label the two differ, or on the kind where both gave one."""
-    return [(a, b) for a, b in pairs if a.label is not b.label or _kinds_differ(a, b)]
+    return [(a, b) for a, b in pairs if _differ(a, b)]
 
 
-def _kinds_differ(a: Example, b: Example) -> bool:
-    return bool(a.message_kind and b.message_kind) and a.message_kind is not b.message_kind
+def _differ(a: Example, b: Example) -> bool:
+    kinds_differ = bool(a.message_kind and b.message_kind) and a.message_kind is not b.message_kind
+    return a.label is not b.label or kinds_differ
 
 
 def alone(
@@ -306,17 +307,16 @@ def settle(
     made. CorpusError names every cell that is no word of the codebook."""
     said = {_words(r["reply"], r["patron_message"]): (i, r) for i, r in enumerate(sheet, 2)}
     clean = Deidentifier().clean
-    asked = {_words(clean(a.reply), clean(a.patron_message)) for a, _ in differing(pairs)}
-    if said and asked and not asked & said.keys():
+    asked = [_words(clean(a.reply), clean(a.patron_message)) if _differ(a, b) else None for a, b in pairs]
+    if said and any(asked) and not said.keys() & set(asked):
         raise CorpusError("none of its rows is one on which these two files differ; it is of others", file=file)
     found, open_ = [], 0
     faults: list[str] = []
-    for a, b in pairs:
+    for (a, b), key in zip(pairs, asked, strict=True):
         given = a.message_kind or b.message_kind
-        if a.label is b.label and not _kinds_differ(a, b):
+        if key is None:
             found.append(replace(a, message_kind=given))
             continue
-        key = _words(clean(a.reply), clean(a.patron_message))
         row, cells = said.get(key, (0, {}))
         label, kind = plain(cells.get("settled", "")), plain(cells.get("message_kind", ""))
         label = CANT_TELL if label.replace("\u2019", "'") == plain(CANT_TELL) else label

@@ -7,13 +7,14 @@ reason, which goes into the model's card.
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
-from replycheck.bundle import CARD, EVALUATION, inspect_bundle
+from replycheck.bundle import CARD, ENCODER, EVALUATION, TOKENIZER, inspect_bundle
 from replycheck.card import render, render_json
 from replycheck.checker import load
-from replycheck.comparison import Comparison, Record, compare, conclude
+from replycheck.comparison import Comparison, Record, compare, conclude, sharing_encoder
 from replycheck.corpus import Example, read_cases, read_split
 from replycheck.errors import PromotionRefused, UsageError
 from replycheck.registry import Entry, Registry
@@ -30,7 +31,10 @@ def compare_entries(old: Entry, new: Entry, own: list[Example], data: Path) -> C
             f"measured on {len(held):,} of your {len(own):,} replies: from the others a model of yours may have learned"
         ]
         own = held
-    found = compare(load(old.folder), load(new.folder), own, read_split(data, "dev"), read_cases(data), remarks)
+    first, second = load(old.folder), load(new.folder)
+    same = all(old.manifest.files.get(n) == new.manifest.files.get(n) for n in (ENCODER, TOKENIZER))
+    with sharing_encoder(first, second) if same else nullcontext():
+        found = compare(first, second, own, read_split(data, "dev"), read_cases(data), remarks)
     kept = record_of(new).get("comparison", {})
     if not own and kept.get("old") == old.version and "own" in kept:
         return Comparison(conclude({**found.record, "own": kept["own"], "remarks": kept["remarks"]}), found.turned)

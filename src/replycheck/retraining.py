@@ -176,6 +176,11 @@ def retrain(
     return Retrained(entry, comparison)
 
 
+def tagged_by(folder: Path) -> dict[str, Tagged]:
+    """What training may take over of each engine of a model; engines without that are left out."""
+    return {name: Tagged(*found) for name, found in taggers(folder).items()}
+
+
 def check_name(name: str) -> None:
     """UsageError if a model can't be called that."""
     if not name or name == "default" or not all(c.isascii() and (c.isalnum() or c in "-_") for c in name):
@@ -201,7 +206,7 @@ def _fit(
 ) -> None:
     """The engines that the current model has, fitted anew and saved; its encoder is taken over as it is."""
     source = corpus_encoder(current)
-    before = {n: Tagged(*found) for n, found in taggers(current).items()}
+    before = tagged_by(current)
     trained = {
         n: train(examples, messages, encoder=encoder, tagged=before.get(n), seed=seed, jobs=jobs, progress=progress)
         for n, encoder in {"fast": None, **({"deep": source[0]} if source else {})}.items()

@@ -37,14 +37,14 @@ def report(problem: ReplycheckError) -> int:
 @contextmanager
 def steps() -> Iterator[Progress]:
     """A bar for each step on standard error where somebody looks, else a line when one begins."""
+    if not sys.stderr.isatty():
+        yield lambda step, done, _: None if done else print(f"{step} …", file=sys.stderr, flush=True)
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    if not sys.stderr.isatty():
-        yield lambda step, done, _: None if done else print(f"{step} …", file=sys.stderr, flush=True)
-        return
     with Bars(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
 

@@ -68,21 +68,19 @@ def check_labels(
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes.")] = 2,
 ) -> None:
     """List the labels that look wrong, the likeliest first, each with its reason. Needs the extra `labels`."""
-    from replycheck.bundle import taggers
     from replycheck.corpus import read_messages, read_split
     from replycheck.labelling import check_labels as look
     from replycheck.labelling import doubt_sheet
     from replycheck.labels import read_labels
+    from replycheck.retraining import tagged_by
     from replycheck.settings import shipped
     from replycheck.sheets import write_sheet
-    from replycheck.training import Tagged
 
     out = _workbook(out, tables[0], "to-check", worked_in=False)
     labels, data = read_labels(tables, mark=True), data or shipped("data")
     with steps() as progress:
         corpus, messages = read_split(data, "train"), read_messages(data)
-        before = taggers(shipped("models") / "default").get("fast")
-        tagged = Tagged(*before) if before else None
+        tagged = tagged_by(shipped("models") / "default").get("fast")
         listed = look(labels.examples, corpus, messages, tagged=tagged, seed=seed, jobs=jobs, progress=progress)
     first = listed[:n] if n else [d for d in listed[: max(len(listed) // 10, 10)] if d.looks_wrong]
     for reason, many in labels.left_out.items():
