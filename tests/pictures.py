@@ -5,7 +5,9 @@ The mail programs are stand-ins, drawn here; the panel and its verdicts are real
 
 from __future__ import annotations
 
+import csv
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -58,7 +60,61 @@ WINDOWS = {
 }
 
 
+def draw_workbook(target: Path) -> None:
+    """A sheet to label in, as `label-next` writes it, with the first labels put in, drawn by LibreOffice."""
+    from openpyxl import load_workbook
+    from openpyxl.worksheet.page import PageMargins
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "to-label.xlsx"
+        rows = ROOT / "data" / "examples" / "labels.csv"
+        bare = Path(folder) / "replies.csv"
+        with rows.open(encoding="utf-8", newline="") as given, bare.open("w", encoding="utf-8", newline="") as taken:
+            found = list(csv.DictReader(given))
+            table = csv.DictWriter(taken, ["reply", "patron_message"], extrasaction="ignore")
+            table.writeheader()
+            table.writerows(found)
+        call = [sys.executable, "-m", "replycheck.cli", "label-next", str(bare), "-n", "9", "-o", str(file)]
+        subprocess.run(call, check=True)
+        book = load_workbook(file)
+        sheet = book["replies"]
+        heads = [c.value for c in sheet[1]]
+        labels = {" ".join(r["reply"].split()): r["label"] for r in found}
+        for row in sheet.iter_rows(min_row=2, max_row=6):
+            reply = " ".join(str(row[heads.index("reply")].value).split())
+            row[heads.index("label")].value = labels.get(reply, "can't tell")
+        sheet.page_setup.orientation = "landscape"
+        sheet.page_setup.fitToHeight = 0
+        sheet.sheet_properties.pageSetUpPr.fitToPage = True
+        sheet.print_options.gridLines = sheet.print_options.headings = True
+        sheet.page_margins = PageMargins(0.2, 0.2, 0.2, 0.2, 0, 0)
+        del book["codebook"]
+        book.save(file)
+        subprocess.run(
+            ["soffice", "--headless", "--convert-to", "pdf", "--outdir", folder, str(file)],
+            check=True,
+            capture_output=True,
+        )
+        drawn = file.with_suffix(".png")
+        call = [
+            "pdftoppm",
+            "-r",
+            "130",
+            "-png",
+            "-singlefile",
+            str(file.with_suffix(".pdf")),
+            str(drawn.with_suffix("")),
+        ]
+        subprocess.run(call, check=True)
+        picture = Image.open(drawn)
+        inside = picture.convert("L").point([255] * 250 + [0] * 6).getbbox()
+        picture.crop(inside).quantize(32).save(target, optimize=True)
+
+
 def main() -> int:
+    if shutil.which("soffice") and shutil.which("pdftoppm"):
+        draw_workbook(OUT / "workbook.png")
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         built = Path(folder)

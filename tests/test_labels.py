@@ -133,14 +133,14 @@ def test_every_fault_is_named_at_once_with_its_sheet_and_marked(tmp_path: Path) 
     assert sheet is not None
     sheet.title = "March"
     for row in (
-        ["reply", "label", "patron_message", "message_kind", "moves"],
-        ["Good.", "Listening", "Hm.", "Input", ""],
-        ["=HYPERLINK(1)", "pushing?", "Hm.", "wish", ""],
-        ["", "listening", "", "", ""],
-        ["One. Two.", "listening", "", "", "thanks"],
+        ["reply", "Desk", "label", "patron_message", "message_kind", "moves"],
+        ["Good.", "", "Listening", "Hm.", "Input", ""],
+        ["=HYPERLINK(1)", "=1+1", "pushing?", "Hm.", "wish", ""],
+        ["", "Law", "listening", "", "", ""],
+        ["One. Two.", "", "listening", "", "", "thanks"],
     ):
         sheet.append(row)
-    sheet["A3"].data_type = "s"
+    sheet["A3"].data_type = sheet["B3"].data_type = "s"
     file = tmp_path / "ours.xlsx"
     book.save(file)
     with pytest.raises(CorpusError) as problem:
@@ -160,6 +160,9 @@ def test_every_fault_is_named_at_once_with_its_sheet_and_marked(tmp_path: Path) 
     assert cells["A3"].data_type == "s"
     assert [c.coordinate for row in cells.iter_rows() for c in row if c.comment] == ["B3", "D3", "A4", "E5"]
     assert marked.sheetnames == ["replies", "codebook"]
+    # a column of their own comes along, as text
+    assert [cells.cell(r, 6).value for r in range(1, 5)] == ["Desk", None, "=1+1", "Law"]
+    assert cells["F3"].data_type == "s"
     cells["B3"], cells["D3"], cells["A4"], cells["E5"] = "service-pushing", "input", "Here.", None
     marked.save(tmp_path / "fixed.xlsx")
     assert len(read_labels([tmp_path / "fixed.xlsx"]).examples) == 4

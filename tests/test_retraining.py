@@ -246,7 +246,7 @@ def test_faults_are_named_and_nothing_is_trained(
 
 def test_a_retrained_model_is_compared_again_and_promoted(
     done: Retrained, table: Path, small_data: Path, tmp_path: Path, command: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     models = ["--models", str(done.entry.folder.parent.parent), "--data", str(small_data)]
     page = tmp_path / "page.html"
@@ -254,6 +254,10 @@ def test_a_retrained_model_is_compared_again_and_promoted(
     assert "macro-F1" in page.read_text(encoding="utf-8")
     held = done.comparison.record["own"]["replies"]
     assert f"note: measured on {held} of your" in capsys.readouterr().out
+    monkeypatch.chdir(tmp_path)
+    assert command("models", "compare", "default", "ours", *models) == 0
+    versions = inspect_bundle(shipped("models") / "default")[0].model_version, done.entry.version
+    assert (tmp_path / f"{versions[0]}-{versions[1]}-comparison.html").exists()
     code = command("models", "promote", "ours", *models)
     assert code == (5 if done.comparison.reasons_against else 0)
     assert command("models", "promote", "ours", "--anyway", "a test", *models) == (0 if code else 2)

@@ -54,6 +54,8 @@ class Record:
     """What the file calls a field, where it has another name for it."""
     torn: bool = False
     """Whether the people who labelled it are split in halves."""
+    others: dict[str, Any] = field(default_factory=dict)
+    """What stands in columns that are none of `FIELDS`: a person's own, kept in the marked workbook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,8 @@ def read_records(path: Path) -> tuple[list[Record] | Batch, str | None]:
     records = []
     for number, cells in zip(table.numbers, table.rows, strict=True):
         row = dict(zip(table.columns, cells, strict=True))
-        records.append(Record(number, {n: row[c] for n, c in names.items()}, names=names))
+        others = {c: value for c, value in row.items() if c not in names.values()}
+        records.append(Record(number, {n: row[c] for n, c in names.items()}, names=names, others=others))
     return records, table.sheet
 
 

@@ -25,6 +25,12 @@ LARGEST = 500 << 20
 """Bytes of the largest file of a model that is imported."""
 
 
+def check_name(name: str) -> None:
+    """UsageError if a model can't be called that."""
+    if not name or name == "default" or not all(c.isascii() and (c.isalnum() or c in "-_") for c in name):
+        raise UsageError(f"--name {name!r}: use letters, digits, - and _, and another name than default")
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A model: where it lies, what it says of itself, whether it judges now, and whether it came with replycheck."""

@@ -7,7 +7,7 @@ words and groups alone, so that adding labels later, or another file, never move
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -23,10 +23,11 @@ from replycheck.card import render, render_json
 from replycheck.checker import Checker, load
 from replycheck.comparison import Comparison, compare, sharing_encoder
 from replycheck.corpus import Example, LabelledMessage, alike, fingerprint, read_cases, read_messages, read_split
+from replycheck.encoder import CorpusEncoder
 from replycheck.errors import CorpusError, UsageError
 from replycheck.evaluation import agreement, behaviour_figures, measure
 from replycheck.labels import read_labels
-from replycheck.registry import Entry, Registry
+from replycheck.registry import Entry, Registry, check_name
 from replycheck.settings import Settings, shipped
 from replycheck.training import BASE_RATE, Progress, Tagged, silent, train
 
@@ -160,13 +161,13 @@ def retrain(
     current = registry.current()
     with TemporaryDirectory() as place:
         folder = Path(place) / name
-        _fit(
-            folder, name, [*corpus, *parts.learned], messages, current,
-            own=len(parts.learned), seed=seed, jobs=jobs, progress=progress,
+        manifest = fit_bundle(
+            folder, [*corpus, *parts.learned], messages,
+            name=name, source=corpus_encoder(current), default=inspect_bundle(current)[0].engine,
+            counts={"of_the_library": len(parts.learned)}, before=tagged_by(current), seed=seed, jobs=jobs, progress=progress,
         )  # fmt: skip
         progress("comparing", 0, 1)
         held = [e for e in read_split(data, "dev") if not e.contested]
-        manifest = inspect_bundle(folder)[0]
         new, old = load(folder), load(current)
         with sharing_encoder(old, new):
             comparison = compare(old, new, parts.held_out, held, read_cases(data), remarks)
@@ -181,48 +182,45 @@ def tagged_by(folder: Path) -> dict[str, Tagged]:
     return {name: Tagged(*found) for name, found in taggers(folder).items()}
 
 
-def check_name(name: str) -> None:
-    """UsageError if a model can't be called that."""
-    if not name or name == "default" or not all(c.isascii() and (c.isalnum() or c in "-_") for c in name):
-        raise UsageError(f"--name {name!r}: use letters, digits, - and _, and another name than default")
-
-
 def open_registry(models: Path | None = None) -> Registry:
     """The registry of that folder, or of the settings."""
     return Registry(models or Settings.from_environment().models or Path())
 
 
-def _fit(
+def fit_bundle(
     folder: Path,
-    name: str,
     examples: Sequence[Example],
     messages: Sequence[LabelledMessage],
-    current: Path,
     *,
-    own: int,
-    seed: int,
-    jobs: int,
-    progress: Progress,
-) -> None:
-    """The engines that the current model has, fitted anew and saved; its encoder is taken over as it is."""
-    source = corpus_encoder(current)
-    before = tagged_by(current)
+    name: str,
+    source: tuple[CorpusEncoder, dict[str, bytes]] | None,
+    default: str,
+    counts: Mapping[str, int],
+    before: Mapping[str, Tagged] | None = None,
+    seed: int = 0,
+    jobs: int = 2,
+    progress: Progress = silent,
+) -> Manifest:
+    """Fit the fast engine and, with the `source` of an encoder (`corpus_encoder`), the deep one, and save them; the encoder is taken over as it is.
+    `default` judges unless told otherwise; `counts` stand in the manifest beside the usual ones; `before` is what taggers may be taken over from."""
     trained = {
-        n: train(examples, messages, encoder=encoder, tagged=before.get(n), seed=seed, jobs=jobs, progress=progress)
+        n: train(
+            examples, messages, encoder=encoder, tagged=(before or {}).get(n), seed=seed, jobs=jobs, progress=progress
+        )
         for n, encoder in {"fast": None, **({"deep": source[0]} if source else {})}.items()
     }
-    save_bundle(
+    return save_bundle(
         folder,
         trained["fast"].engine,
         deep=trained["deep"].engine if source else None,
         encoder=source and source[1],
         tagged={n: t.tagged.out_of_fold for n, t in trained.items()},
-        default=inspect_bundle(current)[0].engine if source else "fast",
+        default=default if source else "fast",
         name=name,
         data_fingerprint=fingerprint(examples, messages),
         trained_on={
             "replies": len(examples),
-            "of_the_library": own,
+            **counts,
             "sentences": sum(len(e.sentences) for e in examples),
             "messages": len(messages),
             "contested": sum(e.contested for e in examples),

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 WIDTHS = {"reply": 80, "patron_message": 50, "label": 18, "message_kind": 14, "why": 44, "remark": 44}
 """Width of a column in characters; others are narrow."""
+NARROW = 14
+LINE, HIGHEST = 15.0, 409.0
+"""Points of a line, and of the highest row that Excel has."""
 _CHOICES = ("label", "settled")
 _COLOURS = {str(Label.LISTENING): "D9EFE0", str(Label.PUSHING): "F8DCCB", "can't tell": "E6E6E6"}
 _HEAD, _FAULTY = "DDE3EA", "FFF2A8"
@@ -45,11 +48,13 @@ def write_sheet(
         _put(sheet, 1, j, name)
         sheet.cell(1, j).font = Font(bold=True)
         sheet.cell(1, j).fill = PatternFill("solid", fgColor=_HEAD)
-        sheet.column_dimensions[get_column_letter(j)].width = WIDTHS.get(name, 14)
+        sheet.column_dimensions[get_column_letter(j)].width = WIDTHS.get(name, NARROW)
     for i, row in enumerate(rows):
         for j, value in enumerate(row, 1):
             _put(sheet, i + 2, j, value)
             sheet.cell(i + 2, j).alignment = wrap
+        # Excel would find the height by itself, LibreOffice lets long text run over the next row
+        sheet.row_dimensions[i + 2].height = _height(columns, row)
     for (i, name), why in (marks or {}).items():
         cell = sheet.cell(i + 2, list(columns).index(name) + 1)
         cell.fill = PatternFill("solid", fgColor=_FAULTY)
@@ -59,6 +64,15 @@ def write_sheet(
     _codebook(book)
     with replacing(path) as new:
         book.save(new)
+
+
+def _height(columns: Sequence[str], row: Sequence[Any]) -> float:
+    """Points that the longest cell of a row needs, by the width of its column."""
+    lines = (
+        sum(1 + len(line) // (WIDTHS.get(name, NARROW) - 1) for line in as_text(value).split("\n"))
+        for name, value in zip(columns, row, strict=True)
+    )
+    return min(LINE * max(lines, default=1), HIGHEST)
 
 
 def _put(sheet: Any, row: int, column: int, value: Any) -> None:
@@ -126,10 +140,12 @@ def marked_beside(path: Path) -> Path:
 
 
 def write_marked(path: Path, records: Sequence[Record], faults: Sequence[Fault]) -> None:
-    """The records as a workbook to set right: words of the codebook in their own spelling, faulty cells marked with what is allowed."""
+    """The records as a workbook to set right: words of the codebook in their own spelling, faulty cells marked with what is allowed; what
+    stands in columns of a person's own follows as it is."""
     from replycheck.labels import FIELDS, plain
 
     used = [n for n in FIELDS if n in ("reply", "label") or any(as_text(r.cells.get(n)) for r in records)]
+    more = list(dict.fromkeys(c for r in records for c in r.others))
     spelling = {plain(str(w)): str(w) for words in (Label, MessageKind) for w in words}
     rows = []
     for record in records:
@@ -139,6 +155,7 @@ def write_marked(path: Path, records: Sequence[Record], faults: Sequence[Fault])
                 spelling.get(plain(c), c) if n in ("label", "message_kind") else c
                 for n, c in zip(used, cells, strict=True)
             ]
+            + [record.others.get(c) for c in more]
         )
     place = {r.row: i for i, r in enumerate(records)}
     back = {(r.row, column): name for r in records for name, column in r.names.items()}
@@ -148,4 +165,4 @@ def write_marked(path: Path, records: Sequence[Record], faults: Sequence[Fault])
         name = name if name in used else "reply"
         key = (place[fault.row], name)
         marks[key] = f"{marks[key]}\n{fault.why}" if key in marks else fault.why
-    write_sheet(path, used, rows, marks=marks)
+    write_sheet(path, [*used, *more], rows, marks=marks)

@@ -36,11 +36,14 @@ def retrain(
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes.")] = 2,
 ) -> None:
     """Train a model on your labels and the corpus, compare it with the one that judges now, and keep it, not yet promoted."""
+    from replycheck.registry import check_name
+
+    # what follows takes seconds to import; a name that can't be is said at once
+    check_name(name)
     from replycheck.comparison_page import write_page
-    from replycheck.retraining import WEIGHT, check_name
+    from replycheck.retraining import WEIGHT
     from replycheck.retraining import retrain as run
 
-    check_name(name)
     page = page or Path(f"{name}-comparison.html")
     with steps() as progress:
         done = run(
@@ -91,7 +94,9 @@ def compare(
     old: Name,
     new: Name,
     on: Own = None,
-    page: Annotated[Path, typer.Option(help="Comparison page to write.")] = Path("comparison.html"),
+    page: Annotated[
+        Path | None, typer.Option(help="Comparison page to write; OLD-NEW-comparison.html unless given.")
+    ] = None,
     models: Models = None,
     data: Data = None,
 ) -> None:
@@ -104,7 +109,9 @@ def compare(
 
     registry = open_registry(models)
     own = read_labels(on, mark=True).examples if on else []
-    comparison = compare_entries(registry.find(old), registry.find(new), own, data or shipped("data"))
+    first, second = registry.find(old), registry.find(new)
+    page = page or Path(f"{first.version}-{second.version}-comparison.html")
+    comparison = compare_entries(first, second, own, data or shipped("data"))
     write_page(comparison, page)
     for remark in comparison.record["remarks"]:
         print(f"note: {remark}")
@@ -133,6 +140,8 @@ def promote(
     own = read_labels(on, mark=True).examples if on else []
     entry = registry.find(model)
     comparison = run(registry, entry, own, data or shipped("data"), anyway=anyway)
+    for remark in comparison.record["remarks"]:
+        print(f"note: {remark}")
     print(f"{entry.version} judges from now on; back with: replycheck models rollback")
     print(comparison.record["migration"]["note"])
 
