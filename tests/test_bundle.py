@@ -190,7 +190,7 @@ def test_an_engine_is_had_by_name_and_says_so_in_its_version(copy: Path) -> None
     assert (said.engine, default.engine) == ("fast", "deep")
     assert said.model_version == f"{default.model_version}+fast"
     assert (fast.encoder, deep.encoder is None) == (None, False)
-    with pytest.raises(BundleError, match="has no engine 'slow'; it has fast, deep"):
+    with pytest.raises(BundleError, match="has no engine 'slow'; it has fast, deep, cascade"):
         load_bundle(copy, "slow")
 
 

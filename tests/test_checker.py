@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replycheck.checker import Checker, load
+from replycheck.checker import Cascade, Checker, load
 from replycheck.codebook import Label, MessageKind, Move, Side, UnsureReason
 from replycheck.corpus import Example, read_split
+from replycheck.encoder import Encoded
 from replycheck.errors import UsageError
+from replycheck.features import Batch
 from replycheck.referral import must_be_made
 from replycheck.reply import Reply
 from replycheck.settings import shipped
@@ -26,6 +29,16 @@ NOTHING_TO_FILM_ON = "My students can't film their projects, they've nothing to 
 @pytest.fixture(scope="session")
 def fast() -> Checker:
     return load(shipped("models") / "default", "fast")
+
+
+@pytest.fixture(scope="session")
+def cascade() -> Checker:
+    return load(shipped("models") / "default", "cascade")
+
+
+@pytest.fixture(scope="module")
+def dev(data: Path) -> list[Example]:
+    return read_split(data, "dev")
 
 
 # --- the pairs of the codebook ---------------------------------------------------------------------------------
@@ -170,10 +183,10 @@ def test_odd_texts_get_a_verdict(checker: Checker, text: str) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=120), st.none() | st.text(max_size=60)), max_size=6))
 def test_one_is_a_batch_of_one_bit_for_bit(
-    checker: Checker, fast: Checker, pairs: list[tuple[str, str | None]]
+    checker: Checker, fast: Checker, cascade: Checker, pairs: list[tuple[str, str | None]]
 ) -> None:
     items = [Reply(*pair) for pair in pairs]
-    for engine in (checker, fast):
+    for engine in (checker, fast, cascade):
         assert [engine.check(item) for item in items] == engine.check_many(items)
 
 
@@ -242,11 +255,46 @@ def test_courtesy_alone_never_pushes(checker: Checker, hail: str, thanks: str, w
 
 
 def test_the_batch_an_item_stands_in_does_not_matter_to_a_single_bit(
-    checker: Checker, fast: Checker, training: list[Example]
+    checker: Checker, fast: Checker, cascade: Checker, training: list[Example]
 ) -> None:
     items = [e.as_reply for e in training[:120]] + [Reply(e.reply) for e in training[:40]]
-    for engine in (checker, fast):
+    for engine in (checker, fast, cascade):
         assert [engine.check(i) for i in items] == engine.check_many(items)
+
+
+def test_a_cascade_asks_the_deep_engine_only_where_the_fast_one_is_not_sure(
+    checker: Checker, fast: Checker, cascade: Checker, dev: list[Example], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [e.as_reply for e in dev[:200]]
+    read: list[tuple[str, str]] = []
+    encode = cascade.engine.encode
+
+    def reads(batch: Batch, replies: Sequence[str], messages: Sequence[str]) -> Encoded | None:
+        read.extend(zip(replies, messages, strict=True))
+        return encode(batch, replies, messages)
+
+    monkeypatch.setattr(cascade.engine, "encode", reads)
+    found = cascade.check_many(items)
+    quick, slow = fast.check_many(items), checker.check_many(items)
+    kept = [i for i, item in enumerate(items) if (item.text, item.patron_message or "") not in read]
+    assert len(items) / 2 < len(kept) < len(items)
+    for i, verdict in enumerate(found):
+        assert verdict.threshold == checker.engine.threshold_
+        assert verdict.model_version == f"{checker.model_version}+cascade"
+        same = quick[i] if i in kept else slow[i]
+        assert (verdict.probability, verdict.sentences, verdict.reasons) == (
+            same.probability,
+            same.sentences,
+            same.reasons,
+        )
+        assert verdict.label is same.label
+    for i in kept:
+        assert not quick[i].unsure
+
+
+def test_a_cascade_needs_both_engines(fast: Checker) -> None:
+    with pytest.raises(UsageError, match="both engines"):
+        Cascade(fast.engine, "x")
 
 
 def test_reasons_are_not_needed_for_the_verdict(checker: Checker, training: list[Example]) -> None:

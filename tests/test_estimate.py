@@ -83,6 +83,14 @@ def test_error_rates_are_those_of_the_shipped_record(data: Path) -> None:
     assert error_rates({}) == []
 
 
+def test_error_rates_are_those_of_the_engine_that_judged(data: Path) -> None:
+    record = json.loads((data.parent / "models" / "default" / "evaluation.json").read_text(encoding="utf-8"))
+    for engine in ("fast", "cascade"):
+        rates = {r.name: r for r in error_rates(record, engine)}
+        assert rates["test"].recall == record["other_engines"][engine]["test"]["label"]["recall"]
+    assert error_rates(record, "slow") == []
+
+
 # --- the sample ---------------------------------------------------------------------------------------------------
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from replycheck.bundle import Manifest, load_bundle
-from replycheck.checker import Checker
+from replycheck.bundle import Manifest
+from replycheck.checker import Checker, load_with_manifest
 from replycheck.errors import BundleError
 from replycheck.reply import Reply, Verdict
 from replycheck.settings import Settings, current_model
@@ -204,8 +204,7 @@ def _findings(checker: Checker, replies: Sequence[Reply]) -> list[Any]:
 
 def _load(folder: Path, engine: str) -> Model:
     """The model, warmed up: the first call of a fresh one takes many times as long as the second."""
-    found, manifest = load_bundle(folder, engine or None)
-    checker = Checker(found, manifest.model_version)
+    checker, manifest = load_with_manifest(folder, engine or None)
     checker.check("Thanks for writing! We have a guide for that.", "The catalogue hides the e-books.")
     # what a model is made of stays; looking through it for garbage would make one call in a hundred wait
     gc.unfreeze()

@@ -438,7 +438,7 @@ def render(record: Record) -> str:
             "## A cascade",
             "",
             "The fast engine's verdict where its probability is farthest from its threshold, the deep one's for the others; development batches, replies a second "
-            "on one core. It is not built in: `docs/decisions.md` says why.",
+            "on one core. The engine `cascade` keeps what lies a fixed distance away; the model's card says how right it is.",
             *_head("kept by the fast engine", "macro-F1", *(f"macro-F1, {r}" for r in REGISTERS), "replies a second"),
             *(
                 _row(f"{r['fast_keeps']:.0%}", r["macro_f1"], *r["macro_f1_by_register"].values(), r["per_second"])

@@ -377,8 +377,9 @@ def _sensitivity(headlines: dict[str, Any], task: Task) -> None:
     from replycheck.bundle import EVALUATION
     from replycheck.estimate import error_rates, sensitivity_range
 
-    record = Path(task.model) / EVALUATION
-    rates = error_rates(json.loads(record.read_text(encoding="utf-8"))) if record.exists() else []
+    file = Path(task.model) / EVALUATION
+    record = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    rates = error_rates(record, task.engine if record.get("model_version") != task.model_version else None)
     for share in headlines.values():
         if share:
             found = sensitivity_range(share["pushed"], share["runs"], rates)

@@ -13,6 +13,7 @@ import re
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ OF_ENCODER = (ENCODER, TOKENIZER, OUT_OF_FOLD, NOTICE)
 FILES = (ENGINE, DEEP, *OF_ENCODER, *TAGGED.values(), EVALUATION, CARD)
 """Files that a bundle may hold beside the manifest; the first, the fast engine, must be there."""
 ENGINES = {"fast": ENGINE, "deep": DEEP}
+CASCADE = "cascade"
+"""The name of both engines together: the fast one where it is sure, the deep one for the rest (`checker.Cascade`)."""
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 TRUSTED = [
@@ -258,8 +261,8 @@ def inspect_bundle(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
 
 
 def load_bundle(folder: Path, engine: str | None = None) -> tuple[Engine, Manifest]:
-    """(engine, manifest) with the engine of that name (`ENGINES`), or the bundle's default; the manifest is that engine's. Every hash
-    and type is checked before anything is built."""
+    """(engine, manifest) with the engine of that name (`ENGINES`), or the bundle's default; the manifest is that engine's. For `CASCADE` it is
+    the deep one, which has the fast one beside it. Every hash and type is checked before anything is built."""
     manifest, contents = inspect_bundle(folder)
     name = engine or manifest.engine
     found = _build(folder, contents, name)
@@ -271,8 +274,8 @@ def load_bundle(folder: Path, engine: str | None = None) -> tuple[Engine, Manife
 
 def _build(folder: Path, contents: dict[str, bytes], name: str) -> Engine:
     """The engine of that name with what stands beside it, from contents whose hashes hold."""
-    found = _fitted(folder, contents, name)
-    if name == "deep":
+    found = _fitted(folder, contents, "deep" if name == CASCADE else name)
+    if name in ("deep", CASCADE):
         found.companion = _fitted(folder, contents, "fast")
         found.encoder = build_encoder(folder, contents)
     return found
@@ -282,9 +285,7 @@ def _fitted(folder: Path, contents: dict[str, bytes], name: str) -> Engine:
     """The engine of that name by itself."""
     file = ENGINES.get(name)
     if file is None or file not in contents:
-        raise BundleError(
-            folder, f"has no engine {name!r}; it has {', '.join(n for n, f in ENGINES.items() if f in contents)}"
-        )
+        raise BundleError(folder, f"has no engine {name!r}; it has {', '.join(engines(contents))}")
     try:
         found = archive.read(contents[file], TRUSTED)
     except archive.Untrusted as strange:
@@ -294,6 +295,11 @@ def _fitted(folder: Path, contents: dict[str, bytes], name: str) -> Engine:
     if not isinstance(found, Engine):
         raise BundleError(folder / file, f"foreign: holds a {type(found).__name__}, not an engine")
     return found
+
+
+def engines(files: Collection[str]) -> list[str]:
+    """Names of the engines that a bundle with these files can judge with."""
+    return [*(n for n, f in ENGINES.items() if f in files), *([CASCADE] if DEEP in files else [])]
 
 
 def taggers(folder: Path) -> dict[str, tuple[MoveTagger, OutOfFold]]:

@@ -28,12 +28,13 @@ def render(record: Record, manifest: Manifest) -> str:
         "- Deciding anything without a person reading the reply.\n"
         "- Replies in other languages than English, or outside the exchange of a patron and an organisation.\n"
         "- Reading the score as the quality of an answer: a listening reply may be wrong, a pushing one true.",
+        *_own(record.get("comparison")),
         "## Label, on writers it has not seen",
         *(
             _split(name, record.get(split))
             for split, name in (("dev", "Development batches"), ("test", "Test batches"))
         ),
-        *_own(record.get("comparison")),
+        *_others(record.get("other_engines", {})),
         *_promotions(record.get("promotions", [])),
         "## Trained anew without each fold of training batches",
         _cross(record.get("cross_validation")),
@@ -110,6 +111,22 @@ def _split(name: str, part: Record | None) -> str:
             _table(["register", "baseline", "macro-F1", "AUC"], base),
         ]
     )
+
+
+def _others(part: Record) -> list[str]:
+    if not part:
+        return []
+    rows = []
+    for engine, splits in part.items():
+        for split, found in splits.items():
+            for name, v in {"all": found["label"], **found["by"]["register"]}.items():
+                f1 = f"{v['macro_f1']}{_range(v['macro_f1_interval'])}"
+                rows.append([engine, split, name, v["replies"], f1, v["auc"], v["recall"], v["false_alarms"]])
+    return [
+        "### By the other engines",
+        "Chosen with `--engine` or `REPLYCHECK_ENGINE`; *cascade* asks the deep engine only where the fast one is not sure.",
+        _table(["engine", "batches", "register", "replies", "macro-F1 (95 %)", "AUC", "recall", "false alarms"], rows),
+    ]
 
 
 def _own(part: Record | None) -> list[str]:

@@ -6,11 +6,12 @@ Fifth step of the walk: reads the text (`text`, `features`), lets the `classifie
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from replycheck.bundle import load_bundle
+from replycheck.bundle import CASCADE, Manifest, load_bundle
 from replycheck.classifier import COURTESY, KINDS, MOVES, Engine, Judgement
 from replycheck.codebook import MessageKind, Move, Side, UnsureReason
 from replycheck.errors import UsageError
@@ -41,6 +42,9 @@ _LONGEST = 700
 """Words of the longest reply that the verdict is not called out of domain for; the corpus ends far below."""
 _POLITE = 0.5
 """Least probability of being courtesy that every sentence of a reply of courtesy alone has."""
+_SURE = 2.0
+"""Least distance, in log-odds, from both thresholds at which a cascade keeps the fast engine's verdict: of the development batches three
+quarters lie farther, and no more of those are wrong than by the deep engine (`docs/ablation.md`)."""
 _KIND_SURE = 0.8
 """Probability from which a message's kind is not in doubt."""
 _MORE_THAN_INFORMS = np.array([m.side in (Side.LISTENING, Side.PUSHING) and m is not Move.EXPLAINS for m in MOVES])
@@ -109,6 +113,30 @@ class Checker:
             )
             for i, item in enumerate(items)
         ]
+
+
+class Cascade(Checker):
+    """A checker that leaves to its deep engine only what the fast one beside it is not sure of: nearly the deep one's verdicts on labels, at
+    a quarter of its time; moves and reasons are the fast one's where it was sure."""
+
+    def __init__(self, engine: Engine, model_version: str) -> None:
+        super().__init__(engine, model_version)
+        if engine.companion is None:
+            raise UsageError("a cascade needs a model with both engines")
+        self._fast = Checker(engine.companion, model_version)
+
+    def _chunk(self, items: Sequence[Reply], reasons: bool) -> list[Verdict]:
+        found = self._fast._chunk(items, reasons)
+        again = [i for i, verdict in enumerate(found) if not self._sure(verdict)]
+        found = [replace(verdict, threshold=self.engine.threshold_) for verdict in found]
+        if again:
+            for i, verdict in zip(again, super()._chunk([items[i] for i in again], reasons), strict=True):
+                found[i] = verdict
+        return found
+
+    def _sure(self, verdict: Verdict) -> bool:
+        at = _log_odds(np.array([verdict.probability, verdict.threshold, self.engine.threshold_]))
+        return not verdict.unsure and bool(abs(at[0] - at[1]) >= _SURE and abs(at[0] - at[2]) >= _SURE)
 
 
 def decide(engine: Engine, batch: Batch, judged: Judgement) -> tuple[list[float], list[UnsureReason | None], list[str]]:
@@ -234,7 +262,12 @@ def _candidates(batch: Batch, judged: Judgement) -> Ints:
 
 def load(model: str | Path | None = None, engine: str | None = None) -> Checker:
     """A `Checker` with the model in that folder, or with the promoted one, or else the one that ships, and its engine of that name
-    (`fast` or `deep`), or its default one. BundleError if it must not be loaded."""
-    folder = Settings.from_environment().model if model is None else Path(model)
+    (`fast`, `deep` or `cascade`), or its default one. BundleError if it must not be loaded."""
+    return load_with_manifest(Settings.from_environment().model if model is None else Path(model), engine)[0]
+
+
+def load_with_manifest(folder: Path, engine: str | None = None) -> tuple[Checker, Manifest]:
+    """`load`, with what the bundle says of itself."""
     found, manifest = load_bundle(folder, engine)
-    return Checker(found, manifest.model_version)
+    judges = Cascade if manifest.engine == CASCADE else Checker
+    return judges(found, manifest.model_version), manifest

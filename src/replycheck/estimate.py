@@ -45,9 +45,12 @@ class ErrorRates:
     false_alarms: float
 
 
-def error_rates(record: Mapping[str, Any]) -> list[ErrorRates]:
-    """Error rates in a model's evaluation record: by register where it has them, and of each split as a whole."""
+def error_rates(record: Mapping[str, Any], engine: str | None = None) -> list[ErrorRates]:
+    """Error rates in a model's evaluation record: by register where it has them, and of each split as a whole. `engine` names one beside
+    the model's default; none are found where the record does not know it."""
     found = []
+    if engine is not None:
+        record = record.get("other_engines", {}).get(engine, {})
     for split in ("dev", "test"):
         part = record.get(split) or {}
         figures = {f"{split}, {name}": f for name, f in part.get("by", {}).get("register", {}).items()}

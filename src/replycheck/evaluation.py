@@ -7,7 +7,7 @@ writers the model has not seen; baselines are fitted on the same training batche
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -413,6 +413,18 @@ def measure(checker: Checker, examples: Sequence[Example], train_on: Sequence[Ex
     return record
 
 
+def measure_labels(checker: Checker, examples: Sequence[Example]) -> Record:
+    """Of `measure` what concerns labels alone, over all replies and by register: for engines that a model has beside its default one."""
+    scored = [e for e in examples if not e.contested]
+    verdicts = checker.check_many([e.as_reply for e in scored], reasons=False)
+    probability, unsure = np.array([v.probability for v in verdicts]), np.array([v.unsure for v in verdicts])
+    threshold = checker.engine.threshold_
+    return {
+        "label": label_figures(scored, probability, threshold, unsure=unsure),
+        "by": {"register": _by(GROUPS["register"], scored, probability, threshold, None)},
+    }
+
+
 def _length(example: Example) -> str:
     words = len(example.reply.split())
     return next(
@@ -521,11 +533,12 @@ def evaluate_corpus(
     manifest: Manifest,
     *,
     encoder: CorpusEncoder | None = None,
+    others: Mapping[str, Checker] | None = None,
     test: bool = False,
     cross_validation: bool = False,
 ) -> Record:
     """The record of a model: development batches, on request test batches and cross-validation, and how readers agreed. For the deep
-    engine `encoder` is its encoder for training."""
+    engine `encoder` is its encoder for training; `others` are the engines beside the model's default one, by name."""
     learned, messages = read_split(data, "train"), read_messages(data)
     if fingerprint(learned, messages) != manifest.data_fingerprint:
         raise UsageError(f"{data}: the training batches are not those that {manifest.model_version} learned from")
@@ -546,6 +559,10 @@ def evaluate_corpus(
         "agreement": agreement(everything),
         "behaviour": behaviour_figures(checker, read_cases(data)),
         **{split: measure(checker, examples, learned) for split, examples in held_out.items()},
+        "other_engines": {
+            name: {split: measure_labels(other, examples) for split, examples in held_out.items()}
+            for name, other in (others or {}).items()
+        },
     }
     if cross_validation:
         record["cross_validation"] = cross_validate(learned, messages, encoder=encoder)

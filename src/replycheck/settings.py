@@ -70,7 +70,7 @@ class Settings:
     models: Path | None = None
     """Folder of a person's own models; where the system keeps such things, unless given."""
     engine: str = ""
-    """Engine to judge with, fast or deep; empty: the model's default."""
+    """Engine to judge with, fast, deep or cascade; empty: the model's default."""
     max_chars: int = 100_000
     """Longest reply or message that is judged, in characters."""
     max_batch: int = 1_000

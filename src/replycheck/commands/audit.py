@@ -44,7 +44,9 @@ def audit(
     model: Model = None,
     engine: Annotated[
         str | None,
-        typer.Option(help="fast: many times quicker, less right; deep: the other way; else the model's default."),
+        typer.Option(
+            help="fast: many times quicker, less right; deep: the other way; cascade: deep only where fast is not sure; else the model's default."
+        ),
     ] = None,
 ) -> None:
     """Audit past chats: how often, where and when replies listened or pushed. Nobody's name is written."""

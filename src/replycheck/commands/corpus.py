@@ -28,32 +28,23 @@ def train(
     engine: Annotated[str, typer.Option(help="Engine that judges unless told otherwise: deep or fast.")] = "deep",
 ) -> None:
     """Train a model from the training batches of a corpus folder."""
-    from replycheck.bundle import corpus_encoder, save_bundle
-    from replycheck.corpus import fingerprint, read_messages, read_split
+    from replycheck.bundle import corpus_encoder
+    from replycheck.corpus import read_messages, read_split
+    from replycheck.retraining import fit_bundle
     from replycheck.settings import shipped
-    from replycheck.training import train as fit
 
     data = data or shipped("data")
     examples, messages = read_split(data, "train"), read_messages(data)
-    trained = {"fast": fit(examples, messages, seed=seed, jobs=jobs)}
-    if source := corpus_encoder(encoder or shipped("models") / "default"):
-        trained["deep"] = fit(examples, messages, encoder=source[0], seed=seed, jobs=jobs)
-    manifest = save_bundle(
+    manifest = fit_bundle(
         out,
-        trained["fast"].engine,
-        deep=trained["deep"].engine if source else None,
-        encoder=source and source[1],
-        tagged={n: t.tagged.out_of_fold for n, t in trained.items()},
-        default=engine if source else "fast",
+        examples,
+        messages,
         name=name or out.resolve().name,
-        data_fingerprint=fingerprint(examples, messages),
-        trained_on={
-            "replies": len(examples),
-            "batches": len({e.batch for e in examples}),
-            "sentences": sum(len(e.sentences) for e in examples),
-            "messages": len(messages),
-            "contested": sum(e.contested for e in examples),
-        },
+        source=corpus_encoder(encoder or shipped("models") / "default"),
+        default=engine,
+        counts={"batches": len({e.batch for e in examples})},
+        seed=seed,
+        jobs=jobs,
     )
     print(f"{manifest.model_version}: {len(examples):,} replies, threshold {manifest.threshold:.2f}, written to {out}")
 
@@ -125,23 +116,25 @@ def evaluate(
         bool, typer.Option(help="Also train anew without each fold of training batches.")
     ] = False,
     write: Annotated[bool, typer.Option(help="Put the record and the card into the model folder.")] = False,
+    engine: Annotated[
+        str | None, typer.Option(help="For a table: fast, deep or cascade; else the model's default.")
+    ] = None,
     text: Annotated[bool, typer.Option("--text", help="For a table: print lines instead of JSON.")] = False,
     page: Annotated[Path | None, typer.Option(help="For a table: also write a page with plots to this file.")] = None,
 ) -> None:
     """Measure a model on a labelled table, or on batches whose writers it has not seen, beside baselines; print the record as JSON."""
     import json
 
-    from replycheck.bundle import CARD, EVALUATION, add_file, corpus_encoder, load_bundle
+    from replycheck.bundle import CARD, EVALUATION, add_file, corpus_encoder, engines
     from replycheck.card import render
-    from replycheck.checker import Checker
+    from replycheck.checker import load, load_with_manifest
     from replycheck.corpus import log_opening
     from replycheck.evaluation import evaluate_corpus, measure
     from replycheck.labels import read_labels
     from replycheck.settings import Settings, shipped
 
     folder = model or Settings.from_environment().model
-    engine, manifest = load_bundle(folder)
-    checker = Checker(engine, manifest.model_version)
+    checker, manifest = load_with_manifest(folder, engine)
     if table is not None:
         figures = measure(checker, read_labels([table]).examples)
         if page is not None:
@@ -159,12 +152,21 @@ def evaluate(
         return
     if text or page:
         raise UsageError("--text and --page go with a table; for the corpus the card is the text (--write)")
+    if engine:
+        raise UsageError("--engine goes with a table; over the corpus every engine of the model is measured")
     data = data or shipped("data")
     if test:
         log_opening(data, manifest.model_version)
-    source = corpus_encoder(folder) if engine.encoder else None
+    source = corpus_encoder(folder) if checker.engine.encoder else None
+    others = {name: load(folder, name) for name in engines(manifest.files) if name != manifest.engine}
     record = evaluate_corpus(
-        checker, data, manifest, encoder=source and source[0], test=test, cross_validation=cross_validation
+        checker,
+        data,
+        manifest,
+        encoder=source and source[0],
+        others=others,
+        test=test,
+        cross_validation=cross_validation,
     )
     if write:
         add_file(folder, EVALUATION, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
