@@ -44,7 +44,7 @@ _POLITE = 0.5
 """Least probability of being courtesy that every sentence of a reply of courtesy alone has."""
 _SURE = 2.0
 """Least distance, in log-odds, from both thresholds at which a cascade keeps the fast engine's verdict: of the development batches three
-quarters lie farther, and no more of those are wrong than by the deep engine (`docs/ablation.md`)."""
+quarters lie farther, and the whole errs there no more than the deep engine (the model's card)."""
 _KIND_SURE = 0.8
 """Probability from which a message's kind is not in doubt."""
 _MORE_THAN_INFORMS = np.array([m.side in (Side.LISTENING, Side.PUSHING) and m is not Move.EXPLAINS for m in MOVES])

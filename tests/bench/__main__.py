@@ -63,8 +63,8 @@ def audits(sizes: list[int], *options: str) -> list[dict[str, Any]]:
 
 
 def alone(most: int) -> list[dict[str, Any]]:
-    """Audits by one process, so that reading, judging and writing can be told apart: two sizes of each engine, fewer chats for the slow one."""
-    sizes = {"fast": min(most, 10_000), "deep": min(most, 500)}
+    """Audits by one process, so that reading, judging and writing can be told apart: two sizes of each engine, fewer chats for the slow ones."""
+    sizes = {"fast": min(most, 10_000), "cascade": min(most, 2_000), "deep": min(most, 500)}
     return [a for engine, n in sizes.items() for a in audits([n // 10, n], "--jobs", "1", "--engine", engine)]
 
 

@@ -10,6 +10,7 @@ from bench.page import _line, _table
 
 CHATS = 10_000_000
 PROCESSES = (2, 4, 8, 16, 32, 64)
+ENGINES = ("fast", "cascade", "deep")
 
 Audit = Mapping[str, Any]
 
@@ -42,13 +43,16 @@ def render(record: Mapping[str, Any]) -> str:
     """The page, in Markdown; the record has `audits` and `alone`."""
     by_engine = {
         name: sorted((a for a in record["alone"] if a["engine"] == name), key=lambda a: float(a["chats"]))
-        for name in ("fast", "deep")
+        for name in ENGINES
     }
     fast, each = by_engine["fast"][-1], {name: seconds_a_chat(*some) for name, some in by_engine.items()}
     largest: Audit = max(record["audits"], key=lambda a: float(a["chats"]))
     process = {r["row"]: r for r in record["rows"]}
     machine = record["machine"]
-    worker = {name: process[f"process: the {name} engine"]["peak_mib"] for name in by_engine}
+    worker = {name: process[f"process: the {name} engine"]["peak_mib"] for name in ("fast", "deep")}
+    # by itself it is measured in no process; what it holds beyond the deep engine shows where each audits in one process
+    beyond = by_engine["cascade"][-1]["peak_mib"] - by_engine["deep"][-1]["peak_mib"]
+    worker["cascade"] = worker["deep"] + max(0.0, beyond)
     least = each["fast"][0] + each["fast"][2]
     enough = {name: max(1, math.ceil(judging / reading)) for name, (reading, judging, _) in each.items()}
     lines = [
@@ -75,7 +79,7 @@ def render(record: Mapping[str, Any]) -> str:
         ),
         "*Read* is one pass over the export by itself; *judged* is the time until the last reply was judged, reading included; *written* is the workbook, "
         f"the page and the figures. A chat of the made-up year has 15 messages and {fast['replies'] / fast['chats']:.1f} replies. "
-        f"A judging process held at most {worker['fast']:.0f} MiB with the fast engine and {worker['deep']:.0f} MiB with the deep one ([bench.md](bench.md)).",
+        f"A judging process held at most {worker['fast']:.0f} MiB with the fast engine, {worker['deep']:.0f} MiB with the deep one ([bench.md](bench.md)) and {worker['cascade']:.0f} MiB with the cascade of both.",
         "",
         "## Assumed",
         "",
@@ -91,19 +95,21 @@ def render(record: Mapping[str, Any]) -> str:
         "",
         f"## {CHATS:,} chats",
         *_table(
-            ["judging processes", "fast engine, hours", "deep engine, hours", "memory, fast, GiB", "memory, deep, GiB"],
+            [
+                "judging processes",
+                *(f"{name}, hours" for name in ENGINES),
+                *(f"memory, {name}, GiB" for name in ENGINES),
+            ],
             [
                 _line(
                     n,
-                    hours(expected(*by_engine["fast"], CHATS, n)),
-                    hours(expected(*by_engine["deep"], CHATS, n)),
-                    f"{_memory(largest, worker['fast'], n):.1f}",
-                    f"{_memory(largest, worker['deep'], n):.1f}",
+                    *(hours(expected(*by_engine[name], CHATS, n)) for name in ENGINES),
+                    *(f"{_memory(largest, worker[name], n):.1f}" for name in ENGINES),
                 )
                 for n in PROCESSES
             ],
         ),
-        f"- **Where more processes stop helping**: at about {enough['fast']} for the fast engine and {enough['deep']} for the deep one, since reading is done by one. "
+        f"- **Where more processes stop helping**: at about {enough['fast']} for the fast engine, {enough['cascade']} for the cascade and {enough['deep']} for the deep one, since reading is done by one. "
         f"No audit of {CHATS:,} chats in one piece takes less than {hours(CHATS * least)} hours.",
         "- **Where that is too long, audit each library or year by itself**: the parts need nothing of each other, so as many machines as there are parts take the time of "
         "the largest part. Each has its own report and its own merged groups; there is no report over all of them then, and chats that stand in two parts count twice.",
