@@ -102,6 +102,31 @@ def test_contested_examples_are_counted_and_not_scored(checker: Checker, trainin
     assert record["label"]["replies"] == 37
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["reply,label", "We have pods.,service-pushing", "I'll ask Amara.,listening"],
+        [
+            "reply,label,patron_message",
+            "We have pods.,service-pushing,It is loud.",
+            "Tell me more?,listening,It is loud.",
+        ],
+        ["reply,label", "We have pods.,service-pushing"],
+        ["reply,label,patron_message,message_kind", "Yes.,listening,Are you open?,request"],
+    ],
+)
+def test_a_table_of_labels_alone_is_measured(checker: Checker, tmp_path: Path, lines: list[str]) -> None:
+    from replycheck.evaluation_page import as_text, render
+    from replycheck.labels import read_labels
+
+    file = tmp_path / "ours.csv"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    record = measure(checker, read_labels([file]).examples)
+    assert record["label"]["replies"] == len(lines) - 1
+    assert "macro-F1" in as_text(record, "ours", "model-1")
+    assert "ours" in render(record, "ours", "model-1")
+
+
 def test_other_training_data_than_the_models_is_refused(checker: Checker, data: Path, tmp_path: Path) -> None:
     _, manifest = load_bundle(SHIPPED)
     with pytest.raises(UsageError, match="not those"):

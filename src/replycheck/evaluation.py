@@ -151,7 +151,10 @@ def _precision(pushing: Bools, called: Bools) -> dict[str, float | None]:
 
 
 def reliability(pushing: Bools, probability: Floats, bins: int = 10) -> Record:
-    """Equal-mass bins, reweighted to the base rate that the calibration is made for, and the calibration error over them."""
+    """Equal-mass bins, reweighted to the base rate that the calibration is made for, and the calibration error over them; no bins with one
+    class only, which no weights bring to that rate."""
+    if pushing.all() or not pushing.any():
+        return {"base_rate": BASE_RATE, "bins": [], "calibration_error": None}
     weight = rate_weights(pushing).astype(np.float64)
     order = np.argsort(probability, kind="stable")
     cumulative = np.cumsum(weight[order]) / weight.sum()
@@ -193,17 +196,19 @@ def move_figures(checker: Checker, examples: Sequence[Example]) -> Record:
 
 
 def kind_figures(verdicts: Sequence[Verdict], examples: Sequence[Example]) -> Record:
-    """Message kind, where there is a message."""
+    """Message kind, where there is a message and a reader said what it calls for."""
     rows = [
         (KINDS.index(e.message_kind), KINDS.index(v.message_kind))
         for v, e in zip(verdicts, examples, strict=True)
         if e.message_kind is not None and v.message_kind is not None
     ]
-    was, called = np.array(rows).reshape(-1, 2).T
+    if not rows:
+        return {"messages": 0, "macro_f1": None, "accuracy": None}
+    was, called = np.array(rows).T
     return {
         "messages": len(rows),
         "macro_f1": round(float(f1_score(was, called, average="macro", zero_division=0)), 3),
-        "accuracy": round(float((was == called).mean()), 3) if len(rows) else None,
+        "accuracy": round(float((was == called).mean()), 3),
     }
 
 

@@ -63,7 +63,7 @@ def render(record: Record, name: str, model_version: str) -> str:
         for rate, points in record["precision_recall"].items()
         if points
     ]
-    bins = [(b["said"], b["was"]) for b in record["reliability"]["bins"]] if record["label"]["pushing"] else []
+    bins = [(b["said"], b["was"]) for b in record["reliability"]["bins"]]
     # the plots are ours and escape what they are given
     curve = Markup(plots.lines("curve", "Precision and recall", curves, ("recall", "precision"))) if curves else ""  # noqa: S704
     reliability = (
