@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -186,3 +187,23 @@ def test_a_curve_reaches_every_reply_and_its_precision_falls_with_the_base_rate(
     rare = curve(pushing, np.array([0.9, 0.6, 0.7, 0.1]), 0.05)
     assert all(r[2] <= p[2] for r, p in zip(rare, points, strict=True))
     assert curve(np.array([True]), np.array([0.5]), 0.1) == []
+
+
+def test_the_command_measures_a_table_by_the_engine_that_is_asked_for(
+    command: Callable[..., int], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, page = data / "examples" / "labels.csv", tmp_path / "page.html"
+    assert command("evaluate", table, "--engine", "fast", "--text", "--page", page) == 0
+    assert "+fast, threshold 0." in capsys.readouterr().out
+    assert "labels.csv" in page.read_text(encoding="utf-8")
+    assert command("evaluate", table, "--engine", "cascade") == 0
+    assert json.loads(capsys.readouterr().out)["label"]["replies"] == 37
+    assert command("evaluate", table, "--engine", "slow") == 3
+    assert "it has fast, deep, cascade" in capsys.readouterr().err
+
+
+def test_over_the_corpus_every_engine_is_measured(
+    command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("evaluate", "--engine", "fast") == 2
+    assert "--engine goes with a table" in capsys.readouterr().err
