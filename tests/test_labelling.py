@@ -194,8 +194,8 @@ def test_two_files_are_compared_settled_and_read_as_labels(
     command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, labels in (("a", "listening listening service-pushing"), ("b", "listening service-pushing service-pushing")):  # fmt: skip
-        lines = [f"Reply {i}.,{label}\n" for i, label in enumerate(labels.split())]
-        (tmp_path / f"{name}.csv").write_text("reply,label\n" + "".join(lines))
+        lines = [f"Reply {i}.,{label},by lot\n" for i, label in enumerate(labels.split())]
+        (tmp_path / f"{name}.csv").write_text("reply,label,chosen\n" + "".join(lines))
     a, b, sheet, out = (str(tmp_path / n) for n in ("a.csv", "b.csv", "sheet.xlsx", "out.xlsx"))
     assert command("agreement", a, b, "-o", sheet) == 0
     assert "label: 3 in common, same 67%" in capsys.readouterr().out
@@ -206,10 +206,12 @@ def test_two_files_are_compared_settled_and_read_as_labels(
     from replycheck.labels import read_labels
 
     assert [str(e.label) for e in read_labels([Path(out)]).examples] == ["listening", "listening", "service-pushing"]
+    # a share counted on those drawn by lot is honest, so they must be known still
+    assert [c.value for c in load_workbook(out)["replies"]["G"]] == ["chosen", "by lot", "by lot", "by lot"]
     with Path(a).open("a", encoding="utf-8") as more:
-        more.write("Only A.,service-pushing\nHard.,listening\n")
+        more.write("Only A.,service-pushing,\nHard.,listening,\n")
     with Path(b).open("a", encoding="utf-8") as more:
-        more.write("Hard.,can't tell\n")
+        more.write("Hard.,can't tell,\n")
     again = str(tmp_path / "again.xlsx")
     capsys.readouterr()
     assert command("agreement", a, b, "--settled", sheet, "-o", again) == 0

@@ -371,10 +371,13 @@ def differing_sheet(pairs: Sequence[tuple[Example, Example]]) -> tuple[list[str]
     ]  # fmt: skip
 
 
-def labels_sheet(examples: Sequence[Example]) -> tuple[list[str], Rows]:
-    """Columns and rows of labels, as `labels.read_labels` reads them."""
-    columns = ["patron_message", "reply", "label", "message_kind", "group", "pair"]
+def labels_sheet(
+    examples: Sequence[Example], chosen: Mapping[tuple[str, str], str] | None = None
+) -> tuple[list[str], Rows]:
+    """Columns and rows of labels, as `labels.read_labels` reads them; `chosen` as in `labels.Labels`."""
+    chosen = chosen or {}
+    columns = ["patron_message", "reply", "label", "message_kind", "group", "pair", "chosen"]
     return columns, [
-        [e.patron_message, e.reply, str(e.label), str(e.message_kind or ""), "" if e.batch == e.id else e.batch, e.pair or ""]
+        [e.patron_message, e.reply, str(e.label), str(e.message_kind or ""), "" if e.batch == e.id else e.batch, e.pair or "", chosen.get((e.reply, e.patron_message), "")]
         for e in examples
     ]  # fmt: skip

@@ -67,6 +67,8 @@ class Labels:
     """How many rows were left out, by reason."""
     cant_tell: list[tuple[str, str]] = field(default_factory=list)
     """(reply, message) of the rows that somebody read and could not tell."""
+    chosen: dict[tuple[str, str], str] = field(default_factory=dict)
+    """How `label-next` came to a row (`by lot` or not), by (reply, message), where the file says so."""
 
 
 def read_labels(paths: Sequence[Path], *, weight: float = 1.0, mark: bool = False) -> Labels:
@@ -75,16 +77,19 @@ def read_labels(paths: Sequence[Path], *, weight: float = 1.0, mark: bool = Fals
     examples: list[Example] = []
     left_out: Counter[str] = Counter()
     cant_tell: list[tuple[str, str]] = []
+    chosen: dict[tuple[str, str], str] = {}
     for path in paths:
-        found, out, doubtful = _read_one(path, weight, mark)
-        cant_tell += doubtful
+        one = _read_one(path, weight, mark)
+        found = one.examples
+        cant_tell += one.cant_tell
+        chosen |= one.chosen
         taken, said = {e.id for e in examples}, {_said(e) for e in examples}
         again = [e for e in found if _said(e) in said]
         examples += [e if e.id not in taken else _renamed(e, path) for e in found if _said(e) not in said]
-        left_out += out + Counter({"stands in another file too": len(again)})
+        left_out += one.left_out + Counter({"stands in another file too": len(again)})
     if not examples:
         raise CorpusError("no row has a label", file=", ".join(map(str, paths)))
-    return Labels(examples, left_out, cant_tell)
+    return Labels(examples, left_out, cant_tell, chosen)
 
 
 def _said(e: Example) -> tuple[str, str, Label]:
@@ -95,22 +100,22 @@ def _renamed(example: Example, path: Path) -> Example:
     return replace(example, id=f"{path.parent.name}/{example.id}")
 
 
-def _read_one(path: Path, weight: float, mark: bool) -> tuple[list[Example], Counter[str], list[tuple[str, str]]]:
-    """(examples, how many rows are left out by reason, reply and message of those that somebody could not tell)."""
+def _read_one(path: Path, weight: float, mark: bool) -> Labels:
     records, sheet = read_records(path)
     if not isinstance(records, list):
-        return [replace(e, weight=weight) for e in records.examples], Counter(), []
+        return Labels([replace(e, weight=weight) for e in records.examples], Counter())
     faults: list[Fault] = []
-    left_out: Counter[str] = Counter()
-    found: list[Example] = []
-    cant_tell: list[tuple[str, str]] = []
+    found = Labels([], Counter())
     for record in records:
+        words = as_text(record.cells.get("reply")), as_text(record.cells.get("patron_message"))
         if _says_cant_tell(record):
-            cant_tell.append((as_text(record.cells.get("reply")), as_text(record.cells.get("patron_message"))))
-        label = _label(record, faults, left_out)
+            found.cant_tell.append(words)
+        if chosen := as_text(record.others.get("chosen")):
+            found.chosen[words] = chosen
+        label = _label(record, faults, found.left_out)
         example = _example(path, record, label, weight, faults)
         if example is not None and label is not None:
-            found.append(example)
+            found.examples.append(example)
     if faults:
         where = f"sheet {sheet!r}, " if sheet else ""
         lines = [f"{where}row {f.row}, column {f.column!r}: {f.why}" for f in faults[:SHOWN]]
@@ -125,7 +130,7 @@ def _read_one(path: Path, weight: float, mark: bool) -> tuple[list[Example], Cou
             lines.append(f"{which} marked in {target}: put that right there, and give that file")
         many = f"{len(faults):,} cells" if len(faults) > 1 else "one cell"
         raise CorpusError(f"{many} can't be used:\n  " + "\n  ".join(lines), file=path)
-    return found, left_out, cant_tell
+    return found
 
 
 # --- one record --------------------------------------------------------------------------------------------------

@@ -137,7 +137,7 @@ def agreement(
     of_one = [*alone(a, pairs, other.cant_tell), *alone(b, pairs, one.cant_tell)]
     if given_up := len(pairs) - len(examples) - unsettled:
         print(f"left out since you settled on {CANT_TELL!r}: {given_up}")
-    write_sheet(out, *labels_sheet([*examples, *of_one]))
+    write_sheet(out, *labels_sheet([*examples, *of_one], {**other.chosen, **one.chosen}))
     print(
         f"{len(examples) + len(of_one):,} labels written to {out}, {len(of_one):,} of them by one of you alone; "
         f"{unsettled} rows are not settled yet and left out"
