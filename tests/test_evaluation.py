@@ -207,3 +207,11 @@ def test_over_the_corpus_every_engine_is_measured(
 ) -> None:
     assert command("evaluate", "--engine", "fast") == 2
     assert "--engine goes with a table" in capsys.readouterr().err
+
+
+def test_only_an_engine_that_is_fitted_can_be_the_default(
+    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("train", "--out", tmp_path / "new", "--engine", "cascade") == 2
+    assert "fast or deep" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
