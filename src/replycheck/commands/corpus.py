@@ -79,7 +79,7 @@ def ablate(
     data: Data = None,
     model: Model = None,
 ) -> None:
-    """Measure what each piece of the chain buys, out of fold, beside simpler models (about 15 minutes)."""
+    """Measure what each piece of the chain buys, out of fold, beside simpler models (about 45 minutes)."""
     import json
 
     from replycheck.ablation import ablate as measure
