@@ -379,6 +379,7 @@ def _sensitivity(headlines: dict[str, Any], task: Task) -> None:
 
     file = Path(task.model) / EVALUATION
     record = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    # a version other than the record's is that of another engine of the model (`Manifest.version_of`)
     rates = error_rates(record, task.engine if record.get("model_version") != task.model_version else None)
     for share in headlines.values():
         if share:

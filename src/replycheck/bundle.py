@@ -40,9 +40,10 @@ OF_ENCODER = (ENCODER, TOKENIZER, OUT_OF_FOLD, NOTICE)
 """Files of the encoder: all there, or none. Training takes them over as they are."""
 FILES = (ENGINE, DEEP, *OF_ENCODER, *TAGGED.values(), EVALUATION, CARD)
 """Files that a bundle may hold beside the manifest; the first, the fast engine, must be there."""
-ENGINES = {"fast": ENGINE, "deep": DEEP}
 CASCADE = "cascade"
 """The name of both engines together: the fast one where it is sure, the deep one for the rest (`checker.Cascade`)."""
+ENGINES = {"fast": ENGINE, "deep": DEEP, CASCADE: DEEP}
+"""File of each engine that a bundle can judge with; what is deep has the fast one beside it."""
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 TRUSTED = [
@@ -274,8 +275,8 @@ def load_bundle(folder: Path, engine: str | None = None) -> tuple[Engine, Manife
 
 def _build(folder: Path, contents: dict[str, bytes], name: str) -> Engine:
     """The engine of that name with what stands beside it, from contents whose hashes hold."""
-    found = _fitted(folder, contents, "deep" if name == CASCADE else name)
-    if name in ("deep", CASCADE):
+    found = _fitted(folder, contents, name)
+    if ENGINES[name] == DEEP:
         found.companion = _fitted(folder, contents, "fast")
         found.encoder = build_encoder(folder, contents)
     return found
@@ -299,7 +300,7 @@ def _fitted(folder: Path, contents: dict[str, bytes], name: str) -> Engine:
 
 def engines(files: Collection[str]) -> list[str]:
     """Names of the engines that a bundle with these files can judge with."""
-    return [*(n for n, f in ENGINES.items() if f in files), *([CASCADE] if DEEP in files else [])]
+    return [n for n, f in ENGINES.items() if f in files]
 
 
 def taggers(folder: Path) -> dict[str, tuple[MoveTagger, OutOfFold]]:

@@ -385,10 +385,15 @@ def hard_items(examples: Sequence[Example], seed: int = 0) -> set[str]:
 # --- the whole ---------------------------------------------------------------------------------------------------
 
 
+def _judged(checker: Checker, examples: Sequence[Example]) -> tuple[list[Example], list[Verdict]]:
+    """The examples that are scored, contested ones left out, and what the checker says of them."""
+    scored = [e for e in examples if not e.contested]
+    return scored, checker.check_many([e.as_reply for e in scored], reasons=False)
+
+
 def measure(checker: Checker, examples: Sequence[Example], train_on: Sequence[Example] | None = None) -> Record:
     """Every figure on held-out examples; with `train_on` the baselines beside them. Contested examples are counted, not scored."""
-    scored = [e for e in examples if not e.contested]
-    verdicts = checker.check_many([e.as_reply for e in scored], reasons=False)
+    scored, verdicts = _judged(checker, examples)
     probability = np.array([v.probability for v in verdicts])
     unsure = np.array([v.unsure for v in verdicts])
     threshold = checker.engine.threshold_
@@ -420,8 +425,7 @@ def measure(checker: Checker, examples: Sequence[Example], train_on: Sequence[Ex
 
 def measure_labels(checker: Checker, examples: Sequence[Example]) -> Record:
     """Of `measure` what concerns labels alone, over all replies and by register: for engines that a model has beside its default one."""
-    scored = [e for e in examples if not e.contested]
-    verdicts = checker.check_many([e.as_reply for e in scored], reasons=False)
+    scored, verdicts = _judged(checker, examples)
     probability, unsure = np.array([v.probability for v in verdicts]), np.array([v.unsure for v in verdicts])
     threshold = checker.engine.threshold_
     return {
@@ -513,8 +517,7 @@ def cross_validate(
 
 def known_failures(checker: Checker, examples: Sequence[Example], most: int = 10) -> list[Record]:
     """The examples that the model is wrong about with most confidence, half missed and half false alarms, most confident first."""
-    scored = [e for e in examples if not e.contested]
-    verdicts = checker.check_many([e.as_reply for e in scored], reasons=False)
+    scored, verdicts = _judged(checker, examples)
     threshold = checker.engine.threshold_
     wrong = [(v.probability - threshold, e, v) for v, e in zip(verdicts, scored, strict=True) if v.label is not e.label]
     wrong.sort(key=lambda w: (-abs(w[0]), w[1].id))

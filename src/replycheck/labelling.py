@@ -375,9 +375,9 @@ def labels_sheet(
     examples: Sequence[Example], chosen: Mapping[tuple[str, str], str] | None = None
 ) -> tuple[list[str], Rows]:
     """Columns and rows of labels, as `labels.read_labels` reads them; `chosen` as in `labels.Labels`."""
-    chosen = chosen or {}
+    how = {_words(*texts): word for texts, word in (chosen or {}).items()}
     columns = ["patron_message", "reply", "label", "message_kind", "group", "pair", "chosen"]
     return columns, [
-        [e.patron_message, e.reply, str(e.label), str(e.message_kind or ""), "" if e.batch == e.id else e.batch, e.pair or "", chosen.get((e.reply, e.patron_message), "")]
+        [e.patron_message, e.reply, str(e.label), str(e.message_kind or ""), "" if e.batch == e.id else e.batch, e.pair or "", how.get(_same(e), "")]
         for e in examples
     ]  # fmt: skip

@@ -28,13 +28,14 @@ def train(
     engine: Annotated[str, typer.Option(help="Engine that judges unless told otherwise: deep or fast.")] = "deep",
 ) -> None:
     """Train a model from the training batches of a corpus folder."""
-    from replycheck.bundle import ENGINES, corpus_encoder
+    from replycheck.bundle import TAGGED, corpus_encoder
     from replycheck.corpus import read_messages, read_split
     from replycheck.retraining import fit_bundle
     from replycheck.settings import shipped
 
-    if engine not in ENGINES:
-        raise UsageError(f"--engine {engine!r}: {' or '.join(ENGINES)} can judge unless told otherwise")
+    # those that are fitted; a cascade is only asked for
+    if engine not in TAGGED:
+        raise UsageError(f"--engine {engine!r}: {' or '.join(TAGGED)} can judge unless told otherwise")
     data = data or shipped("data")
     examples, messages = read_split(data, "train"), read_messages(data)
     manifest = fit_bundle(

@@ -6,11 +6,14 @@ An edge of the walk.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from replycheck.commands.common import Data, steps
+
+if TYPE_CHECKING:
+    from replycheck.comparison import Comparison
 
 models = typer.Typer(
     help="The models on this machine: which there are, which one judges, and back.", no_args_is_help=True
@@ -57,11 +60,15 @@ def retrain(
             progress=progress,
         )
     write_page(done.comparison, page)
-    for remark in done.comparison.record["remarks"]:
-        print(f"note: {remark}")
+    _say_remarks(done.comparison)
     print(f"{done.entry.version} is kept; how it compares, with examples: {page}")
     print(done.comparison.record["migration"]["note"])
     print(done.advice)
+
+
+def _say_remarks(comparison: Comparison) -> None:
+    for remark in comparison.record["remarks"]:
+        print(f"note: {remark}")
 
 
 @models.command("list")
@@ -113,8 +120,7 @@ def compare(
     page = page or Path(f"{first.version}-{second.version}-comparison.html")
     comparison = compare_entries(first, second, own, data or shipped("data"))
     write_page(comparison, page)
-    for remark in comparison.record["remarks"]:
-        print(f"note: {remark}")
+    _say_remarks(comparison)
     print(f"how they compare, with examples: {page}")
     print(comparison.record["migration"]["note"])
     print(comparison.advice)
@@ -140,8 +146,7 @@ def promote(
     own = read_labels(on, mark=True).examples if on else []
     entry = registry.find(model)
     comparison = run(registry, entry, own, data or shipped("data"), anyway=anyway)
-    for remark in comparison.record["remarks"]:
-        print(f"note: {remark}")
+    _say_remarks(comparison)
     print(f"{entry.version} judges from now on; back with: replycheck models rollback")
     print(comparison.record["migration"]["note"])
 
