@@ -39,7 +39,7 @@ from replycheck.features import Batch, Floats, Tokens
 from replycheck.text import make_nlp
 from replycheck.training import align
 
-EPOCHS = 2
+EPOCHS = 3
 RATE = 2e-4
 HEAD_RATE = 1e-3
 FROZEN_LAYERS = 2
