@@ -335,7 +335,7 @@ def finetune(
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, bytes]:
     """The files of an encoder (`bundle.OF_ENCODER`), from training batches: one network from all of them, and two from half of the
-    batches each, for the out-of-fold outputs; what ships is their mean. About forty minutes on two cores for 7,800
+    batches each, for the out-of-fold outputs; what ships is their mean. About an hour on two cores for 9,000
     replies. Every reply of `learnable` counts alike."""
     examples = learnable(examples)
     tokens, tokenizer = Tokens(make_nlp()), load_tokenizer(pretrained())
