@@ -232,8 +232,8 @@ def fit(
 
 
 def mean(nets: Sequence[Net]) -> Net:
-    """The first network, made the mean of the weights of all (Wortsman et al., "Model soups", ICML 2022): as sure as the halves
-    that the heads are fitted on, while the network of all batches alone is surer than they."""
+    """The first network, made the mean of the weights of all (Wortsman et al., "Model soups", ICML 2022): about as sure as the
+    halves that the heads are fitted on, while the network of all batches alone is surer than they."""
     with torch.no_grad():
         for parts in zip(*(net.parameters() for net in nets), strict=True):
             parts[0].copy_(torch.stack(parts).mean(0))
@@ -335,8 +335,8 @@ def finetune(
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, bytes]:
     """The files of an encoder (`bundle.OF_ENCODER`), from training batches: one network from all of them, and two from half of the
-    batches each, for the out-of-fold outputs; what ships is their mean. About an hour on two cores for 9,000
-    replies. Every reply of `learnable` counts alike."""
+    batches each, for the out-of-fold outputs; what ships is their mean. Every reply
+    of `learnable` counts alike."""
     examples = learnable(examples)
     tokens, tokenizer = Tokens(make_nlp()), load_tokenizer(pretrained())
     reply = tokens.batch([e.reply for e in examples])
