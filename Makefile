@@ -37,7 +37,7 @@ train: $(READY) ## train models/default from data/, evaluate it (opens the test 
 	$(BIN)/replycheck train --out models/default
 	$(BIN)/replycheck evaluate --model models/default --write --test --cross-validation
 
-encoder: $(READY) ## fine-tune the encoder anew (torch; an hour or more on two cores), then `make train`'s steps with it
+encoder: $(READY) ## fine-tune the encoder anew (torch; under an hour on two cores), then `make train`'s steps with it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[encoder]'
 	$(BIN)/replycheck finetune --out build/encoder
 	$(BIN)/replycheck train --encoder build/encoder --out models/default

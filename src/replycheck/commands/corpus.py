@@ -57,7 +57,7 @@ def finetune(
     data: Data = None,
     seed: Annotated[int, typer.Option(help="The same data and seed give the same encoder on one machine.")] = 0,
 ) -> None:
-    """Fine-tune the encoder anew from a pretrained one (extra `encoder`; an hour or more); `train --encoder` takes it over."""
+    """Fine-tune the encoder anew from a pretrained one (extra `encoder`; under an hour); `train --encoder` takes it over."""
     try:
         from replycheck.finetuning import finetune as fit
     except ImportError as problem:
