@@ -21,3 +21,13 @@ def test_no_referral_is_missed_for_want_of_a_trigger(training: list[Example]) ->
     ]
     assert sum(looked_at_all) > 30
     assert np.flatnonzero(referrals(batch, texts) != looked_at_all).tolist() == []
+
+
+def test_the_end_of_a_large_number_is_no_emergency() -> None:
+    counted = [
+        "It's about 2,000 items; please ask.",
+        "The limit is 10,000 a week, tell them.",
+        "There is room for 10 000.",
+    ]
+    assert not any(map(must_be_made, counted))
+    assert all(map(must_be_made, ["Please call 000 now.", "Ring 112.", "If it is urgent, call 999, please."]))
