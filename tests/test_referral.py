@@ -30,4 +30,6 @@ def test_the_end_of_a_large_number_is_no_emergency() -> None:
         "There is room for 10 000.",
     ]
     assert not any(map(must_be_made, counted))
-    assert all(map(must_be_made, ["Please call 000 now.", "Ring 112.", "If it is urgent, call 999, please."]))
+    assert all(
+        map(must_be_made, ["Please call 000 now.", "Ring 112.", "If it is urgent, call 999, please.", "Ring 24/7 999."])
+    )

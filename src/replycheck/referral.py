@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from replycheck.features import Batch, hash_word
 
 _PLACES = (
-    r"\b(?:(?:call|ring|dial|text|phone|contact|is|it's)\b[^.!?]{0,25}\b(?<!\d[ ,.])(?:911|999|112|000|988|9-8-8)(?![,.]\d)|116 ?123|13 11 14|samaritans|childline|lifeline|crisis (?:line|text|team|cent(?:re|er))|suicide (?:prevention|line)"
+    r"\b(?:(?:call|ring|dial|text|phone|contact|is|it's)\b[^.!?]{0,25}\b(?<!(?<!/)\d[ ,.])(?:911|999|112|000|988|9-8-8)(?![,.]\d)|116 ?123|13 11 14|samaritans|childline|lifeline|crisis (?:line|text|team|cent(?:re|er))|suicide (?:prevention|line)"
     r"|emergency (?:services?|department|room|number)|ambulance|a\s?&\s?e\b|poison (?:control|cent(?:re|er)|line)|safeguarding|child protection"
     r"|domestic (?:abuse|violence)|women'?s (?:refuge|shelter)|rape crisis|campus police|(?:the|your) police|duty counsell?or|counsell?ing (?:service|team|cent(?:re|er))"
     r"|(?:see|speak (?:to|with)|talk (?:to|with)|ask|ring|call|contact|consult) (?:a|an|your|the) (?:doctor|gp|g\.p\.|nurse|pharmacist|physician|midwife|therapist"
