@@ -53,7 +53,7 @@ def _blank(table: Table, *parts: int) -> Table:
     bounds = [0, *_ENDS.tolist(), dense.shape[1]]
     for part in parts:
         dense[:, bounds[part] : bounds[part + 1]] = 0
-    return replace(table, given=Inputs(table.given.batch, dense, table.given.words))
+    return replace(table, given=replace(table.given, dense=dense))
 
 
 def _without_message(table: Table) -> Table:
