@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from replycheck.checker import Checker
-from replycheck.classifier import KINDS, MOVES, Inputs, MoveTagger, read_whole, summarise
+from replycheck.classifier import KINDS, MOVES, MoveTagger, read_whole, summarise
 from replycheck.codebook import MessageKind
 from replycheck.corpus import REGISTERS, Example, LabelledMessage
 from replycheck.encoder import CorpusEncoder
