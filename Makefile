@@ -46,7 +46,7 @@ encoder: $(READY) ## fine-tune the encoder anew (torch; under an hour on two cor
 evaluate: $(READY) ## evaluate the shipped model on the development batches
 	$(BIN)/replycheck evaluate
 
-ablation: $(READY) ## measure what each piece of the chain buys, beside simpler models (about 45 minutes; torch for one of them)
+ablation: $(READY) ## measure what each piece of the chain buys, beside simpler models (about half an hour; torch for one of them)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[encoder]'
 	OMP_NUM_THREADS=1 $(BIN)/replycheck ablate --out docs
 
