@@ -110,7 +110,7 @@ pictures: $(READY) ## draw the pictures in docs/ anew, in Chromium
 soak-feedback: $(READY) ## kill -9 during 10,000 feedback posts: all acknowledged ones there, none twice
 	$(BIN)/python tests/soak_feedback.py
 
-simulate-retraining: $(READY) ## try on the corpus what a library's labels are worth (twenty minutes); figures for docs/retraining.md
+simulate-retraining: $(READY) ## try on the corpus what a library's labels are worth (a quarter of an hour); figures for docs/retraining.md
 	$(BIN)/python tests/simulate_retraining.py
 
 bench-retraining: $(READY) ## time a retraining with 5,000 rows, and its memory
