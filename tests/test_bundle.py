@@ -96,6 +96,14 @@ def test_a_foreign_or_newer_manifest_is_refused(copy: Path, changes: dict[str, o
         load_bundle(copy)
 
 
+def test_a_manifest_that_is_no_json_is_refused(copy: Path) -> None:
+    for raw in (b"{", b"[" * 3000):
+        (copy / MANIFEST).write_bytes(raw)
+        (copy / SEAL).write_text(hashlib.sha256(raw).hexdigest() + "\n")
+        with pytest.raises(BundleError, match="not JSON"):
+            load_bundle(copy)
+
+
 def test_other_types_are_refused_before_they_are_built(copy: Path) -> None:
     put(copy, skops_io.dumps({"run": shutil.rmtree}))
     with pytest.raises(BundleError, match=r"holds types that are not loaded: shutil\.rmtree"):

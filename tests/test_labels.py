@@ -184,6 +184,7 @@ def test_only_so_many_faults_are_spelled_out(tmp_path: Path) -> None:
         ("a.json", "{", "not JSON"),
         ("a.jsonl", "[1]\n", "expected a JSON object"),
         ("a.jsonl", '{"reply": "x", "label": "listening", "moves": "[{}]"}\n', "expected JSON objects"),
+        ("a.csv", f"reply,label,moves\nx,listening,{'[' * 3000}\n", "row 2, column 'moves': expected JSON objects"),
         ("a.jsonl", '{"reply": "x", "label": "listening", "moves": "[{\\"start\\": 0, \\"end\\": 9, \\"move\\": \\"thanks\\"}]"}\n', "not inside"),
         ("a.csv", "", "is empty"),
     ],

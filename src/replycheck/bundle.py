@@ -225,7 +225,7 @@ def inspect_bundle(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
         raise BundleError(path, f"changed: it does not match {SEAL}")
     try:
         found = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BundleError(path, "not JSON") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise BundleError(path, "foreign: not a replycheck bundle")

@@ -102,7 +102,7 @@ def read_moments(folder: Path, keys: Sequence[str]) -> dict[str, tuple[str, str]
                 moment = json.loads(line)
                 if moment["key"] in wanted:
                     found[moment["key"]] = (str(moment["patron"] or ""), str(moment["reply"]))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 raise UnreadableInput("not a record with key, patron and reply", file=file, row=row) from None
     if missing := wanted - found.keys():
         raise UnreadableInput(f"lacks {len(missing)} of the texts that were drawn; audit again", file=file)
@@ -253,7 +253,7 @@ def _read_design(book: Any, path: Path, findings: Findings) -> dict[int, int]:
                 about = json.loads(name)
             else:
                 found[moment] = place.get(name, -1)
-        except (TypeError, ValueError, IndexError):
+        except (TypeError, ValueError, IndexError, RecursionError):
             raise UnreadableInput("changed (sheet 'design')", file=path, row=row) from None
     if about.get("findings") != findings.fingerprint or -1 in found.values():
         raise UnreadableInput(f"was drawn from other findings than {FINDINGS} holds now", file=path)

@@ -211,7 +211,7 @@ def _sentences(record: Record, reply: str, faults: list[Fault]) -> tuple[Labelle
     if not spans and raw.startswith("["):
         try:
             spans = [(int(s["start"]), int(s["end"]), str(s["move"])) for s in json.loads(raw)]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             faults.append(Fault(record.row, column, "expected JSON objects with start, end and move"))
             return ()
     if not spans:

@@ -45,7 +45,7 @@ def read_pointer(models: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {"current": None, "before": []}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise BundleError(
             path, "can't be read; `replycheck models promote` writes it anew once it is removed"
         ) from None
