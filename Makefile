@@ -74,8 +74,9 @@ bench: $(BENCH)/.ready $(if $(findstring encoder,$(WITH)),$(BENCH_ENCODER)/.read
 bench-compare: $(BENCH)/.ready $(if $(findstring encoder,$(WITH)),$(BENCH_ENCODER)/.ready) ## measure again: does a ratio slip by 15 % against docs/bench.json?
 	$(MEASURE) --compare
 
-fuzz: $(READY) ## damaged exports for a minute, led by coverage (longer: SECONDS=3600), then 100,000 broken bodies to /v2/check
+fuzz: $(READY) ## properties with other examples, damaged exports for a minute, led by coverage (longer: SECONDS=3600), then 100,000 broken bodies to /v2/check
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python -m pytest --hypothesis-profile=default $$(grep -l "^from hypothesis" tests/test_*.py)
 	$(BIN)/python tests/fuzz_transcripts.py -max_total_time=$(or $(SECONDS),60)
 	$(BIN)/python tests/fuzz_languagetool.py 100000
 
