@@ -193,6 +193,7 @@ def test_fingerprint_ignores_order_and_sees_a_label(training: list[Example]) -> 
     [
         ("{", "row 2: not JSON"),
         ("[" * 3000, "row 2: not JSON"),
+        ("9" * 5000, "row 2: not JSON"),
         ("[]", "row 2: expected a JSON object"),
         ('{"id": "x", "batch": "b", "reply": "", "label": "listening"}', "row 2, column 'reply': missing or empty"),
         (

@@ -218,8 +218,10 @@ def _records(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             record = json.loads(line)
         except json.JSONDecodeError as problem:
             raise CorpusError(f"not JSON: {problem.msg}", file=file, row=row) from None
-        except RecursionError:
-            raise CorpusError("not JSON: nested too deeply", file=file, row=row) from None
+        except (ValueError, RecursionError):
+            raise CorpusError(
+                "not JSON: nested too deeply, or a number of thousands of digits", file=file, row=row
+            ) from None
         if not isinstance(record, dict):
             raise CorpusError("expected a JSON object", file=file, row=row)
         yield row, record
